@@ -1,0 +1,144 @@
+//! How a look is written down: the records of a bundle, in order. A bundle begins with one [`Look`] and ends with one
+//! [`Ending`]; one without its ending was cut off, and nobody may call it whole.
+
+use crate::{Artifact, Attribute, Excluded, Gap};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The name of the bundle format.
+pub const BUNDLE_SCHEMA: &str = "ostrakon/bundle/1";
+
+/// One line of a bundle.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Record {
+    /// The head.
+    Look(Box<Look>),
+    /// Names in a folder.
+    Listing(Listing),
+    /// A thing that was seen.
+    Artifact(Artifact),
+    /// A thing that was not read.
+    Gap(Gap),
+    /// A thing left out on purpose.
+    Excluded(Excluded),
+    /// The tail.
+    Ending(Ending),
+}
+
+/// What kind of asset was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AssetKind {
+    /// This machine, running.
+    Host,
+    /// A folder that holds a root or other files.
+    Tree,
+}
+
+impl AssetKind {
+    /// The word as files and outputs write it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Tree => "tree",
+        }
+    }
+}
+
+/// What was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asset {
+    /// Stays the same over looks: the machine id where there is one.
+    pub id: String,
+    /// What kind of asset.
+    pub kind: AssetKind,
+    /// Its name for people.
+    pub name: String,
+    /// Its operating system, as it calls itself.
+    pub os: String,
+}
+
+/// The head of a bundle: who looked, at what, how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Look {
+    /// [`BUNDLE_SCHEMA`].
+    pub schema: String,
+    /// Version of the program.
+    pub version: String,
+    /// When it began, RFC 3339.
+    pub started: String,
+    /// What was looked at.
+    pub asset: Asset,
+    /// The place as it was named.
+    pub place: String,
+    /// The privilege of the look: `root` or `user NAME (uid N)`.
+    pub privilege: String,
+    /// The collectors at work.
+    pub methods: Vec<Method>,
+}
+
+impl Look {
+    /// The attributes nobody collected in this look.
+    pub fn not_collected(&self) -> Vec<Attribute> {
+        let collected: std::collections::BTreeSet<_> =
+            self.methods.iter().filter(|method| method.state == MethodState::Used).flat_map(|m| &m.attributes).collect();
+        Attribute::all().filter(|attribute| !collected.contains(attribute)).collect()
+    }
+}
+
+/// One collector as the methodology names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Method {
+    /// The collector's id.
+    pub collector: String,
+    /// What it reads.
+    pub what: String,
+    /// What it cannot see.
+    pub cannot_see: String,
+    /// Its version.
+    pub version: String,
+    /// The attributes it sets.
+    pub attributes: Vec<Attribute>,
+    /// Whether it was at work in this look.
+    pub state: MethodState,
+}
+
+/// Whether a collector was at work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MethodState {
+    /// It looked.
+    Used,
+    /// It needs a running machine, and the place is none.
+    NeedsLiveHost,
+}
+
+/// Names in one folder: what a later order about a path or name is asked of.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Listing {
+    /// The folder, as a locator from the root of the place.
+    pub dir: String,
+    /// The names in it, encoded as in a locator; a folder's name ends with `/`.
+    pub names: Vec<String>,
+    /// Which package owns which of them, by position.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub owners: BTreeMap<String, Vec<u32>>,
+}
+
+/// The tail of a bundle: what the look came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Ending {
+    /// When it ended, RFC 3339.
+    pub finished: String,
+    /// Files met.
+    pub files: u64,
+    /// Folders read.
+    pub folders: u64,
+    /// Bytes read.
+    pub bytes_read: u64,
+    /// Artifacts seen.
+    pub artifacts: u64,
+    /// Artifacts by collector.
+    pub by_collector: BTreeMap<String, u64>,
+}

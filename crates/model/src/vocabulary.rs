@@ -1,0 +1,191 @@
+//! The attribute vocabulary: every name an indicator may test and a collector may set.
+//!
+//! One table, so that a dossier, a bundle and a collector can never disagree about a name. A name without a collector
+//! is allowed: dossiers record what is known before anything can look for it, and the methodology lists it as not looked at.
+
+/// One name of the vocabulary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AttributeInfo {
+    /// The name as dossiers and bundles write it.
+    pub name: &'static str,
+    /// How values are compared.
+    pub syntax: Syntax,
+    /// One line for people: what the value is.
+    pub meaning: &'static str,
+}
+
+/// How the values of an attribute are compared; it decides what `under` means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Syntax {
+    /// Plain text.
+    Text,
+    /// A file path; `under` takes the path itself and everything below it; `\` and `/` are one.
+    Path,
+    /// A domain name; `under` takes the name and every name below it.
+    Domain,
+    /// An IP address; `under` takes a prefix in CIDR form.
+    Address,
+    /// Raw bytes of a file, tested by `bytes` only.
+    Bytes,
+}
+
+use Syntax::{Address, Bytes, Domain, Path, Text};
+
+const fn a(name: &'static str, syntax: Syntax, meaning: &'static str) -> AttributeInfo {
+    AttributeInfo { name, syntax, meaning }
+}
+
+/// Every attribute, sorted by name (a test keeps it so).
+pub static ATTRIBUTES: &[AttributeInfo] = &[
+    a("android.class", Text, "Java class inside an Android package"),
+    a("android.component", Text, "component declared by an Android package"),
+    a("android.package", Text, "Android package name"),
+    a("apk.maintainer", Text, "maintainer of an Alpine package"),
+    a("apk.name", Text, "name of an installed Alpine package"),
+    a("apk.version", Text, "version of an installed Alpine package"),
+    a("applocker.publisher", Text, "publisher as AppLocker and WDAC write it"),
+    a("appstore.id", Text, "numeric id in Apple's App Store"),
+    a("browser.native_messaging_host", Text, "name of a native messaging host"),
+    a("certificate.issuer", Text, "issuer of a trusted certificate, RFC 4514 text"),
+    a("certificate.sha256", Text, "SHA-256 of a trusted certificate's DER, hex"),
+    a("certificate.store", Text, "the trust store a certificate lies in"),
+    a("certificate.subject", Text, "subject of a trusted certificate, RFC 4514 text"),
+    a("certificate.subject.common_name", Text, "CN of a trusted certificate"),
+    a("certificate.subject.organization", Text, "O of a trusted certificate"),
+    a("chocolatey.id", Text, "Chocolatey package id"),
+    a("chrome.extension_id", Text, "32-letter id of a Chromium-family extension"),
+    a("chrome.extension_name", Text, "name in the manifest of a Chromium-family extension"),
+    a("container.image", Text, "container image reference without tag"),
+    a("cpe", Text, "CPE 2.3 name"),
+    a("cpe.vendor", Text, "vendor part of a CPE name"),
+    a("cron.command", Text, "command line of a cron entry"),
+    a("deb.architecture", Text, "architecture of a Debian package"),
+    a("deb.maintainer", Text, "Maintainer field of a Debian package"),
+    a("deb.name", Text, "name of a Debian package in the package database"),
+    a("deb.status", Text, "Status field, such as `install ok installed`"),
+    a("deb.version", Text, "version of a Debian package"),
+    a("device.path", Path, "path of a device node"),
+    a("dns.name", Domain, "domain name seen in traffic or a log"),
+    a("elf.build_id", Text, "GNU build id of an ELF file, hex"),
+    a("elf.bytes", Bytes, "bytes of the loaded, initialised data and code of an ELF file"),
+    a("elf.needed", Text, "shared library an ELF file asks for (DT_NEEDED)"),
+    a("elf.rpath", Path, "search path in an ELF file (DT_RPATH, DT_RUNPATH), one value per part"),
+    a("elf.soname", Text, "soname of an ELF library (DT_SONAME)"),
+    a("file.name", Text, "last part of a path"),
+    a("file.owner", Text, "distribution package a file belongs to, such as `deb:rspamd`"),
+    a("file.path", Path, "path inside the place, from its root"),
+    a("file.sha256", Text, "SHA-256 of a file, hex"),
+    a("firefox.addon_id", Text, "id of a Firefox add-on"),
+    a("firefox.addon_name", Text, "name of a Firefox add-on"),
+    a("firefox.addon_slug", Text, "slug of a Firefox add-on in the public catalogue"),
+    a("flatpak.id", Text, "application id of an installed Flatpak"),
+    a("github.org", Text, "organisation or user on GitHub"),
+    a("homebrew.cask", Text, "Homebrew cask"),
+    a("http.auth_realm", Text, "realm of an HTTP authentication challenge"),
+    a("http.favicon_md5", Text, "MD5 of a served favicon, hex"),
+    a("http.server", Text, "HTTP Server header"),
+    a("init.script", Text, "name of a System V init script"),
+    a("ios.bundle_id", Text, "iOS bundle id"),
+    a("ip.address", Address, "IP address seen in traffic or a log"),
+    a("kmod.name", Text, "name of a kernel module"),
+    a("kmod.path", Path, "path of a kernel module's file"),
+    a("legal.entity", Text, "name of a legal person in a contract, list or catalogue"),
+    a("log.file", Path, "path of a log a product leaves behind"),
+    a("macos.authorization_right", Text, "authorisation right on macOS"),
+    a("macos.bundle_id", Text, "macOS bundle id"),
+    a("macos.kext", Text, "bundle id of a kernel extension"),
+    a("macos.mach_service", Text, "Mach service name"),
+    a("macos.receipt", Text, "installer receipt on macOS"),
+    a("macos.safari_extension", Text, "Safari extension"),
+    a("macos.team_id", Text, "Apple developer Team ID of a signature"),
+    a("maven.artifact", Text, "Maven artifact id"),
+    a("maven.coordinate", Text, "Maven `group:artifact`"),
+    a("maven.group", Text, "Maven group id"),
+    a("maven.version", Text, "Maven version"),
+    a("msi.product_code", Text, "MSI product code with braces"),
+    a("msi.upgrade_code", Text, "MSI upgrade code with braces"),
+    a("msix.family_name", Text, "MSIX package family name"),
+    a("msstore.id", Text, "Microsoft Store product id"),
+    a("net.asn", Text, "autonomous system, such as `AS200107`"),
+    a("net.banner", Text, "greeting of a network service"),
+    a("net.oui", Text, "leading hex digits of a MAC address, no separators"),
+    a("net.port", Text, "port and protocol, such as `13000/tcp`"),
+    a("npm.author", Text, "author of an npm package as installed"),
+    a("npm.name", Text, "name of an npm package, with its scope"),
+    a("npm.version", Text, "version of an npm package"),
+    a("onvif.scope", Text, "ONVIF scope a camera announces"),
+    a("os.group", Text, "local group"),
+    a("os.id", Text, "ID of os-release"),
+    a("os.user", Text, "local user"),
+    a("os.version", Text, "VERSION_ID of os-release"),
+    a("pe.company_name", Text, "CompanyName of a PE file's version information"),
+    a("pe.file_description", Text, "FileDescription of a PE file's version information"),
+    a("pe.legal_copyright", Text, "LegalCopyright of a PE file's version information"),
+    a("pe.original_filename", Text, "OriginalFilename of a PE file's version information"),
+    a("pe.product_name", Text, "ProductName of a PE file's version information"),
+    a("process.command", Text, "command line of a running process"),
+    a("process.name", Text, "name of a running process (comm)"),
+    a("process.path", Path, "executable of a running process"),
+    a("procurement.brand", Text, "brand in a price list, order or contract"),
+    a("procurement.model", Text, "model in a price list, order or contract"),
+    a("purl", Text, "package URL without qualifiers"),
+    a("pypi.author", Text, "Author or Maintainer of a Python distribution, with e-mail"),
+    a("pypi.name", Text, "normalised name of a Python distribution (PEP 503)"),
+    a("pypi.version", Text, "version of a Python distribution"),
+    a("rpm.name", Text, "name of an installed RPM package"),
+    a("rpm.packager", Text, "Packager tag of an RPM package"),
+    a("rpm.vendor", Text, "Vendor tag of an RPM package"),
+    a("rpm.version", Text, "version-release of an RPM package"),
+    a("rtsp.server", Text, "RTSP Server header"),
+    a("sbom.supplier", Text, "supplier, publisher or manufacturer in an SBOM"),
+    a("signature.subject", Text, "subject of a code signature's leaf, RFC 4514 text"),
+    a("signature.subject.common_name", Text, "CN of a code signature's leaf"),
+    a("signature.subject.organization", Text, "O of a code signature's leaf"),
+    a("signature.subject.serial_number", Text, "serialNumber in the subject of a code signature's leaf"),
+    a("snap.name", Text, "name of an installed snap"),
+    a("snap.version", Text, "version of an installed snap"),
+    a("snmp.oid", Text, "SNMP object identifier"),
+    a("swid.tag_creator", Text, "tag creator of a SWID tag"),
+    a("syslog.program", Text, "program name in syslog"),
+    a("systemd.description", Text, "Description of a systemd unit"),
+    a("systemd.exec", Path, "first word of an Exec line of a systemd unit"),
+    a("systemd.unit", Text, "file name of a systemd unit"),
+    a("tls.subject", Text, "subject of a certificate served over TLS"),
+    a("windows.driver.altitude", Text, "minifilter altitude"),
+    a("windows.driver.name", Text, "name of a driver service"),
+    a("windows.eventlog.channel", Text, "event log channel"),
+    a("windows.eventlog.provider", Text, "event log provider"),
+    a("windows.kernel_object", Text, "named kernel object"),
+    a("windows.registry.key", Path, "registry key; `HKLM\\SOFTWARE\\X` covers the WOW6432Node view as well"),
+    a("windows.registry.key_name", Text, "last part of a registry key"),
+    a("windows.scheduled_task", Text, "scheduled task"),
+    a("windows.security_center.name", Text, "display name registered with Windows Security Center"),
+    a("windows.service.display_name", Text, "display name of a Windows service"),
+    a("windows.service.name", Text, "name of a Windows service"),
+    a("windows.uninstall.display_name", Text, "DisplayName of an Uninstall key"),
+    a("windows.uninstall.publisher", Text, "Publisher of an Uninstall key"),
+    a("winget.id", Text, "winget package id"),
+];
+
+/// The entry of `name`, if the vocabulary has it.
+pub fn info(name: &str) -> Option<&'static AttributeInfo> {
+    ATTRIBUTES.binary_search_by(|entry| entry.name.cmp(name)).ok().map(|at| &ATTRIBUTES[at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_sorted_and_unique() {
+        for pair in ATTRIBUTES.windows(2) {
+            assert!(pair[0].name < pair[1].name, "{} must come after {}", pair[0].name, pair[1].name);
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_none() {
+        assert!(info("deb.name").is_some());
+        assert!(info("deb.nmae").is_none());
+    }
+}
