@@ -22,6 +22,20 @@ impl Attribute {
             .ok_or_else(|| WordError::Attribute(name.to_owned()))
     }
 
+    /// The attribute called `name`, for names written in code: one that the vocabulary does not have does not compile
+    /// where the result is a constant.
+    #[expect(clippy::panic, reason = "only ever evaluated while compiling")]
+    pub const fn known(name: &str) -> Self {
+        let mut at = 0;
+        while at < ATTRIBUTES.len() {
+            if same(ATTRIBUTES[at].name.as_bytes(), name.as_bytes()) {
+                return Self(at as u16);
+            }
+            at += 1;
+        }
+        panic!("no such attribute in the vocabulary")
+    }
+
     /// The name.
     pub fn name(self) -> &'static str {
         self.info().name
@@ -44,6 +58,20 @@ impl Attribute {
     pub fn all() -> impl Iterator<Item = Self> {
         (0..ATTRIBUTES.len()).filter_map(|at| u16::try_from(at).ok()).map(Self)
     }
+}
+
+const fn same(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < one.len() {
+        if one[at] != other[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
 }
 
 impl fmt::Debug for Attribute {

@@ -10,6 +10,7 @@ pub mod library;
 pub mod order;
 mod order_raw;
 pub mod pattern;
+pub mod policy;
 pub mod scope;
 
 pub use calendar::Calendar;
@@ -18,6 +19,7 @@ pub use diagnostic::{Code, Diagnostic};
 pub use dossier::{Dossier, Indicator, Lookalike, Product};
 pub use library::{Library, Source};
 pub use order::{Obligation, Order};
+pub use policy::Policy;
 pub use scope::{Scope, Verdict};
 
 /// Why orders and dossiers could not be used.

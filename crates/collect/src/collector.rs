@@ -1,0 +1,153 @@
+//! What a collector is: what it wants to see, what it does with it, and what it cannot see.
+
+use ostrakon_model::{Artifact, ArtifactKind, Attribute, Gap, GapReason, Locator, Presences};
+use ostrakon_place::{Fault, File, Tree};
+
+/// One kind of thing in a place, turned into artifacts.
+pub trait Collector: Sync {
+    /// Who this is.
+    fn meta(&self) -> &'static Meta;
+
+    /// Which files it wants to see.
+    fn wants(&self) -> &'static [Interest] {
+        &[]
+    }
+
+    /// Looks at one file it wanted.
+    fn file(&self, _seen: &Seen<'_>, _out: &mut Out) -> Outcome {
+        Outcome::NotMine
+    }
+
+    /// Looks at the running machine. Called once, and only where the place is one.
+    fn host(&self, _context: &Context<'_>, _out: &mut Out) -> Outcome {
+        Outcome::NotMine
+    }
+}
+
+/// Who a collector is. The words feed the methodology and the coverage statement of every report.
+#[derive(Debug)]
+pub struct Meta {
+    /// Its name: the module's, with `-`.
+    pub id: &'static str,
+    /// What it reads.
+    pub what: &'static str,
+    /// What it cannot see.
+    pub cannot_see: &'static str,
+    /// The attributes it sets.
+    pub attributes: &'static [Attribute],
+    /// What a file it cannot read could hide.
+    pub hides: Presences,
+    /// It needs a running machine.
+    pub live: bool,
+}
+
+/// A reason to hand a file to a collector. Names and paths are compared byte for byte.
+#[derive(Debug, Clone, Copy)]
+pub enum Interest {
+    /// The file at this path below any root; no leading `/`.
+    Path(&'static str),
+    /// Every file directly in the folder at this path below any root.
+    In(&'static str),
+    /// Every file of this name.
+    Name(&'static str),
+    /// Every file whose name ends so; begins with the last `.` of the name.
+    Ending(&'static str),
+    /// Every file with these bytes at this offset of its first 4 KiB.
+    Magic(usize, &'static [u8]),
+}
+
+/// What became of one file, or of the host, at one collector.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Examined; what was found, if anything, is in the [`Out`].
+    Examined,
+    /// Its name was alike, and it is something else.
+    NotMine,
+    /// Not examined, or not to its end.
+    Failed(GapReason, String),
+}
+
+impl From<Fault> for Outcome {
+    fn from(fault: Fault) -> Self {
+        if fault.gone { Self::NotMine } else { Self::Failed(fault.reason, fault.detail) }
+    }
+}
+
+/// What a collector knows besides the file.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// The place.
+    pub tree: &'a dyn Tree,
+    /// Is it the running machine?
+    pub live: bool,
+    /// Bytes that some indicator asks for in executables.
+    pub marks: &'a [Vec<u8>],
+}
+
+/// One open file, as a collector sees it.
+pub struct Seen<'a> {
+    /// Its path from the root of the place, as bytes.
+    pub path: &'a [u8],
+    /// Its path as text, encoded as in a locator.
+    pub text: &'a str,
+    /// Its first bytes, 4,096 at most; fewer: this is the whole file.
+    pub head: &'a [u8],
+    /// The file.
+    pub file: &'a dyn File,
+    /// The root it was found below, for those who asked by path: empty for the place's own.
+    pub root: &'a [u8],
+    /// The rest.
+    pub context: Context<'a>,
+}
+
+/// How many bytes of a file its head is.
+pub const HEAD: usize = 4096;
+
+impl Seen<'_> {
+    /// The last part of the path.
+    pub fn name(&self) -> &[u8] {
+        self.path.rsplit(|byte| *byte == b'/').next().unwrap_or(self.path)
+    }
+
+    /// The folder's path.
+    pub fn folder(&self) -> &[u8] {
+        &self.path[..self.path.len() - self.name().len()]
+    }
+
+    /// Where it is.
+    pub fn locator(&self) -> Locator {
+        Locator(self.text.to_owned())
+    }
+
+    /// The whole file, up to `limit` bytes.
+    pub fn whole(&self, limit: u64) -> Result<std::borrow::Cow<'_, [u8]>, Fault> {
+        if self.head.len() < HEAD {
+            return Ok(std::borrow::Cow::Borrowed(self.head));
+        }
+        self.file.read_all(limit).map(std::borrow::Cow::Owned)
+    }
+
+    /// An artifact at this file.
+    pub fn artifact(&self, kind: ArtifactKind) -> Artifact {
+        Artifact::new(kind, self.locator(), "")
+    }
+}
+
+/// What a collector found, and what it could not read besides.
+#[derive(Debug, Default)]
+pub struct Out {
+    pub(crate) artifacts: Vec<Artifact>,
+    pub(crate) gaps: Vec<Gap>,
+}
+
+impl Out {
+    /// Something was seen.
+    pub fn add(&mut self, artifact: Artifact) {
+        self.artifacts.push(artifact);
+    }
+
+    /// Something besides the file itself was not read.
+    pub fn gap(&mut self, locator: Locator, reason: GapReason, hides: Presences, detail: impl Into<String>) {
+        self.gaps.push(Gap { locator, reason, hides, collector: String::new(), detail: detail.into() });
+    }
+}

@@ -1,0 +1,84 @@
+//! Alpine packages by apk's own database.
+
+use crate::collector::{Collector, Interest, Meta, Out, Outcome, Seen};
+use crate::owners::Owners;
+use crate::reading::text;
+use ostrakon_model::{ArtifactKind, Attribute, GapReason, Presence, Presences};
+use ostrakon_place::Tree;
+
+pub(crate) struct Apk;
+
+const NAME: Attribute = Attribute::known("apk.name");
+const VERSION: Attribute = Attribute::known("apk.version");
+const MAINTAINER: Attribute = Attribute::known("apk.maintainer");
+const PURL: Attribute = Attribute::known("purl");
+
+const LIMIT: u64 = 256 << 20;
+
+static META: Meta = Meta {
+    id: "apk",
+    what: "Alpine packages in the package database.",
+    cannot_see: "Programs installed without apk.",
+    attributes: &[NAME, VERSION, MAINTAINER, PURL],
+    hides: Presences::of(&[Presence::Installed]),
+    live: false,
+};
+
+impl Collector for Apk {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn wants(&self) -> &'static [Interest] {
+        &[Interest::Path("lib/apk/db/installed"), Interest::Path("usr/lib/apk/db/installed")]
+    }
+
+    fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
+        let bytes = match seen.whole(LIMIT) {
+            Ok(bytes) => bytes,
+            Err(fault) => return fault.into(),
+        };
+        let text = match text(&bytes) {
+            Ok(text) => text,
+            Err(problem) => return Outcome::Failed(GapReason::Corrupt, problem.to_owned()),
+        };
+        let mut nameless = 0;
+        for record in records(&text) {
+            let value = |letter: char| record.lines().find_map(|line| line.strip_prefix(letter)?.strip_prefix(':'));
+            match (value('P'), value('V')) {
+                (Some(name), version) if !name.is_empty() => {
+                    let version = version.unwrap_or_default();
+                    let artifact = seen.artifact(ArtifactKind::Package).with(NAME, name).with(VERSION, version);
+                    let artifact = artifact.with(MAINTAINER, value('m').unwrap_or_default());
+                    out.add(artifact.with(PURL, format!("pkg:apk/{name}@{version}")));
+                }
+                _ => nameless += 1,
+            }
+        }
+        match nameless {
+            0 => Outcome::Examined,
+            count => Outcome::Failed(GapReason::Corrupt, format!("{count} record(s) without a package name")),
+        }
+    }
+}
+
+fn records(text: &str) -> impl Iterator<Item = &str> {
+    text.split("\n\n").filter(|record| !record.trim().is_empty())
+}
+
+/// The file lists of all packages: `F:` names a folder, `R:` a file in it.
+pub(crate) fn owned(tree: &dyn Tree, owners: &mut Owners) {
+    let Ok(bytes) = tree.find(b"/lib/apk/db/installed").and_then(|file| file.read_all(LIMIT)) else { return };
+    for record in records(&String::from_utf8_lossy(&bytes)) {
+        let mut folder = "";
+        for line in record.lines() {
+            match line.split_once(':') {
+                Some(("P", name)) => owners.package(format!("apk:{name}")),
+                Some(("F", path)) => folder = path,
+                Some(("R", name)) if folder.is_empty() => owners.file(format!("/{name}").as_bytes()),
+                Some(("R", name)) => owners.file(format!("/{folder}/{name}").as_bytes()),
+                _ => {}
+            }
+        }
+    }
+}

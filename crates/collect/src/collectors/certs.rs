@@ -1,0 +1,196 @@
+//! Certificates in trust stores: the system's folders and bundles, the NSS databases of users' browsers, Java's key
+//! stores. A product that looks into TLS leaves its root here, often after it is gone.
+
+use crate::collector::{Collector, Interest, Meta, Out, Outcome, Seen};
+use crate::reading::be32;
+use crate::sqlite;
+use ostrakon_model::{Artifact, ArtifactKind, Attribute, GapReason, Locator, Presence, Presences};
+use ostrakon_place::Fault;
+use x509_parser::prelude::{FromDer, Pem, X509Certificate};
+
+pub(crate) struct Certs;
+
+const STORE: Attribute = Attribute::known("certificate.store");
+const SUBJECT: Attribute = Attribute::known("certificate.subject");
+const COMMON_NAME: Attribute = Attribute::known("certificate.subject.common_name");
+const ORGANIZATION: Attribute = Attribute::known("certificate.subject.organization");
+const ISSUER: Attribute = Attribute::known("certificate.issuer");
+
+const LIMIT: u64 = 64 << 20;
+
+static META: Meta = Meta {
+    id: "certs",
+    what: "Certificates in the system's trust folders and bundles, in NSS databases (cert9.db) of users and in Java key stores (JKS).",
+    cannot_see: "Trust kept elsewhere: PKCS#12 stores, certificates compiled into programs, stores on smart cards.",
+    attributes: &[STORE, SUBJECT, COMMON_NAME, ORGANIZATION, ISSUER],
+    hides: Presences::of(&[Presence::Remnant]),
+    live: false,
+};
+
+/// Folders whose files systems trust, anywhere in a path.
+const STORES: [&[u8]; 9] = [
+    b"/etc/ssl/certs/",
+    b"/usr/share/ca-certificates/",
+    b"/usr/local/share/ca-certificates/",
+    b"/etc/pki/",
+    b"/usr/share/pki/",
+    b"/etc/ca-certificates/",
+    b"/var/lib/ca-certificates/",
+    b"/etc/ssl/cert.pem",
+    b"/usr/lib/ssl/cert.pem",
+];
+
+impl Collector for Certs {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn wants(&self) -> &'static [Interest] {
+        &[
+            Interest::Ending(".pem"),
+            Interest::Ending(".crt"),
+            Interest::Ending(".cer"),
+            Interest::Ending(".0"),
+            Interest::Name("cert9.db"),
+            Interest::Name("cert8.db"),
+            Interest::Name("cacerts"),
+        ]
+    }
+
+    fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
+        match seen.name() {
+            b"cert9.db" => examined(nss(seen, out)),
+            b"cert8.db" if seen.head.is_empty() => Outcome::Examined,
+            b"cert8.db" => {
+                Outcome::Failed(GapReason::UnsupportedFormat, "an NSS database of before 2009".to_owned())
+            }
+            b"cacerts" => java(seen, out),
+            _ if !STORES.iter().any(|store| contains(seen.path, store)) => Outcome::NotMine,
+            _ => examined(files(seen, out)),
+        }
+    }
+}
+
+fn contains(path: &[u8], part: &[u8]) -> bool {
+    path.windows(part.len()).any(|window| window == part)
+}
+
+fn examined(read: Result<(), Fault>) -> Outcome {
+    read.map_or_else(Outcome::from, |()| Outcome::Examined)
+}
+
+/// PEM with any number of certificates, or one DER.
+fn files(seen: &Seen<'_>, out: &mut Out) -> Result<(), Fault> {
+    let bytes = seen.whole(LIMIT)?;
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    if bytes[0] == 0x30 {
+        out.add(certificate(&bytes, seen.locator(), "system").map_err(Fault::corrupt)?);
+        return Ok(());
+    }
+    for (at, pem) in Pem::iter_from_buffer(&bytes).enumerate() {
+        let pem = pem.map_err(|error| Fault::corrupt(format!("certificate {}: {error}", at + 1)))?;
+        // Keys, lists and parameters lie in such files too.
+        if !matches!(pem.label.as_str(), "CERTIFICATE" | "TRUSTED CERTIFICATE" | "X509 CERTIFICATE") {
+            continue;
+        }
+        let locator = seen.locator().inside(format!("{}", at + 1).as_bytes());
+        let artifact = certificate(&pem.contents, locator, "system");
+        out.add(artifact.map_err(|error| Fault::corrupt(format!("certificate {}: {error}", at + 1)))?);
+    }
+    Ok(())
+}
+
+/// NSS keeps objects in a table whose columns are PKCS#11 attributes: `a0` the class (1 is a certificate), `a11` the DER.
+fn nss(seen: &Seen<'_>, out: &mut Out) -> Result<(), Fault> {
+    if seen.head.is_empty() {
+        return Ok(());
+    }
+    let database = sqlite::open(seen)?;
+    let rows = || {
+        let mut statement = database.prepare("SELECT id, a11 FROM nssPublic WHERE a0 = x'00000001' AND a11 IS NOT NULL")?;
+        let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+        rows.collect::<Result<Vec<_>, _>>()
+    };
+    for (id, der) in rows().map_err(|error: rusqlite::Error| sqlite::fault(&error))? {
+        let locator = seen.locator().inside(id.to_string().as_bytes());
+        out.add(certificate(&der, locator, "nss").map_err(Fault::corrupt)?);
+    }
+    Ok(())
+}
+
+fn java(seen: &Seen<'_>, out: &mut Out) -> Outcome {
+    if seen.head.is_empty() {
+        return Outcome::Examined;
+    }
+    if be32(seen.head, 0) != Some(0xfeed_feed) {
+        let detail = "a Java key store that is not JKS".to_owned();
+        return if seen.head[0] == 0x30 { Outcome::Failed(GapReason::UnsupportedFormat, detail) } else { Outcome::NotMine };
+    }
+    let bytes = match seen.whole(LIMIT) {
+        Ok(bytes) => bytes,
+        Err(fault) => return fault.into(),
+    };
+    for (alias, der) in match trusted(&bytes) {
+        Some(list) => list,
+        None => return Outcome::Failed(GapReason::Corrupt, "its entries do not fit the file".to_owned()),
+    } {
+        match certificate(der, seen.locator().inside(alias), "java") {
+            Ok(artifact) => out.add(artifact),
+            Err(problem) => return Outcome::Failed(GapReason::Corrupt, problem),
+        }
+    }
+    Outcome::Examined
+}
+
+/// The trusted certificates of a JKS file: magic, version, count, then entries of kind, alias, time, type, DER.
+fn trusted(bytes: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
+    let mut at = 12;
+    let mut list = Vec::new();
+    let short = |at: &mut usize| {
+        let length = usize::from(u16::from_be_bytes(bytes.get(*at..*at + 2)?.try_into().ok()?));
+        let text = bytes.get(*at + 2..*at + 2 + length)?;
+        *at += 2 + length;
+        Some(text)
+    };
+    for _ in 0..be32(bytes, 8)? {
+        let kind = be32(bytes, at)?;
+        at += 4;
+        let alias = short(&mut at)?;
+        at += 8;
+        // Kind 1 is a private key, which no store of trust has; its layout differs.
+        if kind != 2 {
+            return None;
+        }
+        short(&mut at)?;
+        let length = be32(bytes, at)? as usize;
+        list.push((alias, bytes.get(at + 4..at.checked_add(4)?.checked_add(length)?)?));
+        at += 4 + length;
+    }
+    Some(list)
+}
+
+fn certificate(der: &[u8], locator: Locator, store: &str) -> Result<Artifact, String> {
+    let (_, certificate) = X509Certificate::from_der(der).map_err(|error| error.to_string())?;
+    let subject = certificate.subject();
+    let mut artifact = Artifact::new(ArtifactKind::Certificate, locator, "")
+        .with(STORE, store)
+        .with(SUBJECT, subject.to_string())
+        .with(ISSUER, certificate.issuer().to_string());
+    for name in subject.iter_common_name() {
+        artifact.push(COMMON_NAME, name.as_str().unwrap_or_default());
+    }
+    for name in subject.iter_organization() {
+        artifact.push(ORGANIZATION, name.as_str().unwrap_or_default());
+    }
+    Ok(artifact)
+}
+
+/// Reads `bytes` as each kind of store and drops what it finds.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    drop(certificate(bytes, Locator(String::new()), ""));
+    drop(trusted(bytes));
+    Pem::iter_from_buffer(bytes).take(1000).for_each(drop);
+}

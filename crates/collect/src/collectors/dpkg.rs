@@ -1,0 +1,128 @@
+//! Debian packages by dpkg's own database: also those removed with their settings left behind.
+
+use crate::collector::{Collector, Interest, Meta, Out, Outcome, Seen};
+use crate::owners::Owners;
+use crate::reading::{fields, text};
+use ostrakon_model::{ArtifactKind, Attribute, GapReason, Presence, Presences};
+use ostrakon_place::{EntryKind, Tree};
+
+pub(crate) struct Dpkg;
+
+const NAME: Attribute = Attribute::known("deb.name");
+const VERSION: Attribute = Attribute::known("deb.version");
+const MAINTAINER: Attribute = Attribute::known("deb.maintainer");
+const ARCHITECTURE: Attribute = Attribute::known("deb.architecture");
+const STATUS: Attribute = Attribute::known("deb.status");
+const PURL: Attribute = Attribute::known("purl");
+
+/// The largest status file known has a few thousand stanzas of about 1 KiB.
+const LIMIT: u64 = 256 << 20;
+
+static META: Meta = Meta {
+    id: "dpkg",
+    what: "Debian packages in the package database, with their state; file lists, for who owns a file.",
+    cannot_see: "Programs installed without dpkg; packages unpacked by hand; what a package's scripts made.",
+    attributes: &[NAME, VERSION, MAINTAINER, ARCHITECTURE, STATUS, PURL],
+    hides: Presences::of(&[Presence::Installed, Presence::Remnant]),
+    live: false,
+};
+
+impl Collector for Dpkg {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn wants(&self) -> &'static [Interest] {
+        // Images without a package manager keep one stanza a file in status.d.
+        &[Interest::Path("var/lib/dpkg/status"), Interest::In("var/lib/dpkg/status.d")]
+    }
+
+    fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
+        if seen.name().ends_with(b".md5sums") {
+            return Outcome::NotMine;
+        }
+        let bytes = match seen.whole(LIMIT) {
+            Ok(bytes) => bytes,
+            Err(fault) => return fault.into(),
+        };
+        let with_states = seen.name() == b"status";
+        read(&bytes, with_states, seen, out)
+    }
+}
+
+fn read(bytes: &[u8], with_states: bool, seen: &Seen<'_>, out: &mut Out) -> Outcome {
+    let mut problem = None;
+    let mut line = 1;
+    for stanza in String::from_utf8_lossy(bytes).split("\n\n") {
+        let at = line;
+        line += stanza.matches('\n').count() + 2;
+        if stanza.trim().is_empty() {
+            continue;
+        }
+        match package(stanza, with_states) {
+            Ok(Some((pairs, presence))) => {
+                let mut artifact = seen.artifact(ArtifactKind::Package).proving(presence);
+                pairs.into_iter().for_each(|(attribute, value)| artifact.push(attribute, value));
+                out.add(artifact);
+            }
+            Ok(None) => {}
+            Err(why) => problem = problem.or(Some(format!("line {at}: {why}"))),
+        }
+    }
+    problem.map_or(Outcome::Examined, |problem| Outcome::Failed(GapReason::Corrupt, problem))
+}
+
+type Package = (Vec<(Attribute, String)>, Presence);
+
+/// One stanza; `None` for a package that is only known, not there.
+fn package(stanza: &str, with_states: bool) -> Result<Option<Package>, &'static str> {
+    let stanza = text(stanza.as_bytes())?;
+    let value = |wanted: &str| fields(&stanza).find(|(key, _)| key.eq_ignore_ascii_case(wanted)).map(|(_, value)| value);
+    let name = value("Package").filter(|name| !name.is_empty()).ok_or("a stanza without Package")?;
+    let status = match value("Status") {
+        Some(status) => status,
+        None if with_states => return Err("a package without Status"),
+        None => "install ok installed",
+    };
+    let presence = match status.split_ascii_whitespace().nth(2).ok_or("a Status that is not three words")? {
+        "not-installed" => return Ok(None),
+        "config-files" => Presence::Remnant,
+        _ => Presence::Installed,
+    };
+    let version = value("Version").unwrap_or_default();
+    let pairs = vec![
+        (NAME, name.to_owned()),
+        (VERSION, version.to_owned()),
+        (MAINTAINER, value("Maintainer").unwrap_or_default().to_owned()),
+        (ARCHITECTURE, value("Architecture").unwrap_or_default().to_owned()),
+        (STATUS, status.to_owned()),
+        (PURL, format!("pkg:deb/{name}@{version}")),
+    ];
+    Ok(Some((pairs, presence)))
+}
+
+/// The file lists of all packages.
+pub(crate) fn owned(tree: &dyn Tree, owners: &mut Owners) {
+    let Ok(folder) = tree.folder(b"/var/lib/dpkg/info") else { return };
+    let mut lists = Vec::new();
+    let read = folder.entries(&mut |entry| {
+        if entry.kind == EntryKind::File && entry.name.ends_with(b".list") {
+            lists.push(entry.name.to_vec());
+        }
+    });
+    if read.is_err() {
+        return;
+    }
+    for list in lists {
+        let Ok(bytes) = folder.open(&list).and_then(|file| file.read_all(64 << 20)) else { continue };
+        let name = String::from_utf8_lossy(&list[..list.len() - 5]).into_owned();
+        owners.package(format!("deb:{}", name.split(':').next().unwrap_or_default()));
+        bytes.split(|byte| *byte == b'\n').filter(|path| !path.is_empty()).for_each(|path| owners.file(path));
+    }
+}
+
+/// Reads `bytes` as a status file and drops what it finds.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    String::from_utf8_lossy(bytes).split("\n\n").for_each(|stanza| drop(package(stanza, true)));
+}

@@ -1,0 +1,101 @@
+//! npm packages as installed: `package.json` of every package directly below a `node_modules` or Debian's `nodejs` folder.
+
+use crate::collector::{Collector, Interest, Meta, Out, Outcome, Seen};
+use ostrakon_model::{ArtifactKind, Attribute, GapReason, Presence, Presences};
+use serde::Deserialize;
+
+pub(crate) struct Npm;
+
+const NAME: Attribute = Attribute::known("npm.name");
+const VERSION: Attribute = Attribute::known("npm.version");
+const AUTHOR: Attribute = Attribute::known("npm.author");
+const PURL: Attribute = Attribute::known("purl");
+
+static META: Meta = Meta {
+    id: "npm",
+    what: "npm packages as installed in node_modules folders and in Debian's nodejs folders.",
+    cannot_see: "Packages bundled into one script; dependencies asked for in lock files and not installed.",
+    attributes: &[NAME, VERSION, AUTHOR, PURL],
+    hides: Presences::of(&[Presence::Installed, Presence::Embedded]),
+    live: false,
+};
+
+#[derive(Deserialize)]
+struct Manifest {
+    name: Option<String>,
+    version: Option<String>,
+    author: Option<Author>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Author {
+    Text(String),
+    Person { name: Option<String>, email: Option<String> },
+    Other(serde::de::IgnoredAny),
+}
+
+impl Collector for Npm {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn wants(&self) -> &'static [Interest] {
+        &[Interest::Name("package.json")]
+    }
+
+    fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
+        if !is_installed(seen.path) {
+            return Outcome::NotMine;
+        }
+        let bytes = match seen.whole(16 << 20) {
+            Ok(bytes) => bytes,
+            Err(fault) => return fault.into(),
+        };
+        if bytes.is_empty() {
+            return Outcome::Examined;
+        }
+        let manifest = match read(&bytes) {
+            Ok(manifest) => manifest,
+            Err(error) => return Outcome::Failed(GapReason::Corrupt, error.to_string()),
+        };
+        // Folders of a package can hold a package.json that only sets the kind of module: no package.
+        let Some(name) = manifest.name else { return Outcome::NotMine };
+        let version = manifest.version.unwrap_or_default();
+        let author = match manifest.author {
+            Some(Author::Text(text)) => text,
+            Some(Author::Person { name, email }) => {
+                [name, email].into_iter().flatten().collect::<Vec<_>>().join(" ")
+            }
+            Some(Author::Other(_)) | None => String::new(),
+        };
+        let artifact = seen.artifact(ArtifactKind::Library).with(NAME, &name).with(VERSION, &version);
+        let purl = format!("pkg:npm/{}@{version}", name.replacen('@', "%40", 1));
+        out.add(artifact.with(AUTHOR, author).with(PURL, purl));
+        Outcome::Examined
+    }
+}
+
+fn read(bytes: &[u8]) -> Result<Manifest, serde_json::Error> {
+    serde_json::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes))
+}
+
+/// `.../node_modules/NAME/package.json` or `.../node_modules/@SCOPE/NAME/package.json`.
+fn is_installed(path: &[u8]) -> bool {
+    let mut parts = path.rsplit(|byte| *byte == b'/').skip(2);
+    let above = match parts.next() {
+        Some(scope) if scope.starts_with(b"@") => parts.next(),
+        other => other,
+    };
+    match above {
+        Some(b"node_modules") => true,
+        Some(b"nodejs") => parts.next() == Some(b"share"),
+        _ => false,
+    }
+}
+
+/// Reads `bytes` as a manifest and drops what it finds.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    drop(read(bytes));
+}

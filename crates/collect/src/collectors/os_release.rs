@@ -1,0 +1,54 @@
+//! Operating systems: the place's own root, and roots that lie in its folders (containers, chroots, backups), which
+//! decide whether a package database speaks of this asset or only of a copy on it.
+
+use crate::collector::{Collector, Interest, Meta, Out, Outcome, Seen};
+use crate::reading::{assignment, text};
+use ostrakon_model::{ArtifactKind, Attribute, GapReason, Presence, Presences};
+
+pub(crate) struct OsRelease;
+
+const ID: Attribute = Attribute::known("os.id");
+const VERSION: Attribute = Attribute::known("os.version");
+
+static META: Meta = Meta {
+    id: "os-release",
+    what: "Operating systems by their os-release file: the place's own and those in its folders.",
+    cannot_see: "Systems without that file (older than 2012, or stripped down).",
+    attributes: &[ID, VERSION],
+    hides: Presences::of(&[Presence::Installed]),
+    live: false,
+};
+
+impl Collector for OsRelease {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn wants(&self) -> &'static [Interest] {
+        &[Interest::Path("usr/lib/os-release"), Interest::Path("etc/os-release")]
+    }
+
+    fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
+        let bytes = match seen.whole(64 << 10) {
+            Ok(bytes) => bytes,
+            Err(fault) => return fault.into(),
+        };
+        let text = match text(&bytes) {
+            Ok(text) => text,
+            Err(problem) => return Outcome::Failed(GapReason::Corrupt, problem.to_owned()),
+        };
+        let value = |wanted: &str| {
+            let pair = text.lines().filter_map(assignment).find(|(key, _)| *key == wanted);
+            pair.map(|(_, value)| value.to_owned())
+        };
+        match value("ID") {
+            Some(id) => {
+                let artifact = seen.artifact(ArtifactKind::System).with(ID, id);
+                out.add(artifact.with(VERSION, value("VERSION_ID").unwrap_or_default()));
+                Outcome::Examined
+            }
+            None if text.trim().is_empty() => Outcome::Examined,
+            None => Outcome::Failed(GapReason::Corrupt, "it names no ID".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! The one pass over a place.
+
+use crate::collector::{Context, HEAD, Out, Outcome, Seen};
+use crate::owners::Owners;
+use crate::registry::COLLECTORS;
+use crate::router::{Router, Wanted};
+use ostrakon_model::locator::encode;
+use ostrakon_model::{
+    Artifact, ArtifactKind, Excluded, Exclusion, Gap, GapReason, Locator, Presence, Presences,
+};
+use ostrakon_place::{Borders, Entry, EntryKind, Fault, Folder, Tree, Visitor, walk};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Where to look and how.
+pub struct Place<'a> {
+    /// The files.
+    pub tree: &'a dyn Tree,
+    /// Where the walk stops.
+    pub borders: &'a Borders,
+    /// Is it the running machine?
+    pub live: bool,
+    /// Bytes that some indicator asks for in executables.
+    pub marks: &'a [Vec<u8>],
+}
+
+/// Takes what a look yields; one for each thread.
+pub trait Sink: Send {
+    /// A folder whose entries follow.
+    fn folder(&mut self, path: &str);
+    /// An entry of the folder; `path` is its whole path, `owner` the package it belongs to.
+    fn entry(&mut self, path: &str, name: &str, kind: EntryKind, owner: Option<&str>);
+    /// A thing that was seen.
+    fn artifact(&mut self, artifact: Artifact);
+    /// A thing that was not read.
+    fn gap(&mut self, gap: Gap);
+    /// A thing left out on purpose.
+    fn excluded(&mut self, excluded: Excluded);
+}
+
+/// What a look came to.
+#[derive(Debug, Clone, Default)]
+pub struct Looked {
+    /// Files met.
+    pub files: u64,
+    /// Folders read.
+    pub folders: u64,
+    /// Bytes read.
+    pub bytes_read: u64,
+    /// Artifacts seen.
+    pub artifacts: u64,
+    /// Artifacts by collector.
+    pub by_collector: BTreeMap<String, u64>,
+}
+
+/// Looks at `place` with one thread per sink and gives the sinks back. `progress` counts files as they are met.
+pub fn look<S: Sink>(place: &Place<'_>, sinks: Vec<S>, progress: &AtomicU64) -> (Looked, Vec<S>) {
+    let router = Router::of(COLLECTORS);
+    let owners = Owners::read(place.tree);
+    let context = Context { tree: place.tree, live: place.live, marks: place.marks };
+    let mut workers: Vec<_> = sinks
+        .into_iter()
+        .map(|sink| Worker {
+            sink,
+            router: &router,
+            owners: &owners,
+            context,
+            progress,
+            head: Box::new([0; HEAD]),
+            folder_wanted: Vec::new(),
+            wanted: Vec::new(),
+            bytes: Vec::new(),
+            text: String::new(),
+            looked: Looked::default(),
+            counts: vec![0; COLLECTORS.len()],
+        })
+        .collect();
+    if place.live
+        && let Some(worker) = workers.first_mut()
+    {
+        worker.host();
+    }
+    let workers = walk(place.tree, place.borders, workers);
+    let mut looked = Looked::default();
+    for meta in COLLECTORS.iter().map(|collector| collector.meta()) {
+        looked.by_collector.insert(meta.id.to_owned(), 0);
+    }
+    let sinks = workers
+        .into_iter()
+        .map(|worker| {
+            worker.tally(&mut looked);
+            worker.sink
+        })
+        .collect();
+    (looked, sinks)
+}
+
+struct Worker<'a, S> {
+    sink: S,
+    router: &'a Router,
+    owners: &'a Owners,
+    context: Context<'a>,
+    progress: &'a AtomicU64,
+    head: Box<[u8; HEAD]>,
+    folder_wanted: Vec<Wanted>,
+    wanted: Vec<Wanted>,
+    bytes: Vec<u8>,
+    text: String,
+    looked: Looked,
+    counts: Vec<u64>,
+}
+
+impl<S: Sink> Worker<'_, S> {
+    fn host(&mut self) {
+        for (at, collector) in COLLECTORS.iter().enumerate() {
+            let mut out = Out::default();
+            let outcome = guarded(|| collector.host(&self.context, &mut out));
+            self.deliver(at, out, outcome, "/proc", b"", "");
+        }
+    }
+
+    /// Hands the file at `self.bytes` and `self.text` to everyone who wants it.
+    fn file(&mut self, folder: &dyn Folder, name: &[u8]) {
+        let file = match folder.open(name) {
+            Ok(file) => file,
+            Err(fault) => return self.unread(fault),
+        };
+        let read = match file.read_at(0, self.head.as_mut_slice()) {
+            Ok(read) => read,
+            Err(fault) => return self.unread(fault),
+        };
+        self.looked.bytes_read += read as u64;
+        self.wanted.clone_from(&self.folder_wanted);
+        self.router.file(&self.bytes, name, &self.head[..read], &mut self.wanted);
+        if self.wanted.is_empty() {
+            return;
+        }
+        let wanted = std::mem::take(&mut self.wanted);
+        let path = std::mem::take(&mut self.bytes);
+        let text = std::mem::take(&mut self.text);
+        for Wanted { collector, root } in &wanted {
+            let mut out = Out::default();
+            let seen = Seen {
+                path: &path,
+                text: &text,
+                head: &self.head[..read],
+                file: file.as_ref(),
+                root: &path[..*root],
+                context: self.context,
+            };
+            let outcome = guarded(|| COLLECTORS[*collector].file(&seen, &mut out));
+            self.deliver(*collector, out, outcome, &text, &path, &String::from_utf8_lossy(&path[..*root]));
+        }
+        self.wanted = wanted;
+        self.bytes = path;
+        self.text = text;
+    }
+
+    fn deliver(&mut self, at: usize, out: Out, outcome: Outcome, text: &str, path: &[u8], root: &str) {
+        let meta = COLLECTORS[at].meta();
+        for mut artifact in out.artifacts {
+            self.counts[at] += 1;
+            meta.id.clone_into(&mut artifact.collector);
+            // What a database below some folder of this place registers is not installed on this asset.
+            let presence = artifact.presence.unwrap_or_else(|| artifact.kind.presence());
+            if !root.is_empty() && presence == Presence::Installed {
+                artifact.presence = Some(Presence::Dormant);
+            }
+            if artifact.kind == ArtifactKind::Executable
+                && let Some(owner) = self.owners.of(path)
+            {
+                artifact.push(FILE_OWNER, owner);
+            }
+            self.sink.artifact(artifact);
+        }
+        for mut gap in out.gaps {
+            meta.id.clone_into(&mut gap.collector);
+            self.sink.gap(gap);
+        }
+        if let Outcome::Failed(reason, detail) = outcome {
+            let locator = Locator(text.to_owned());
+            self.sink.gap(Gap { locator, reason, hides: meta.hides, collector: meta.id.to_owned(), detail });
+        }
+    }
+
+    fn unread(&mut self, fault: Fault) {
+        if fault.gone {
+            return;
+        }
+        let locator = Locator(self.text.clone());
+        self.gap(locator, fault);
+    }
+
+    fn gap(&mut self, locator: Locator, fault: Fault) {
+        let Fault { reason, detail, .. } = fault;
+        let collector = "files".to_owned();
+        self.sink.gap(Gap { locator, reason, hides: Presences::FILES, collector, detail });
+    }
+
+    fn tally(&self, total: &mut Looked) {
+        total.files += self.looked.files;
+        total.folders += self.looked.folders;
+        total.bytes_read += self.looked.bytes_read;
+        for (collector, count) in COLLECTORS.iter().zip(&self.counts) {
+            total.artifacts += count;
+            *total.by_collector.entry(collector.meta().id.to_owned()).or_default() += count;
+        }
+    }
+}
+
+const FILE_OWNER: ostrakon_model::Attribute = ostrakon_model::Attribute::known("file.owner");
+
+/// A reader that panics on what it reads is a gap, not a crash.
+fn guarded(read: impl FnOnce() -> Outcome) -> Outcome {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().cloned();
+        let said = said.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Outcome::Failed(GapReason::ReaderFailed, said.unwrap_or_default())
+    })
+}
+
+impl<S: Sink> Visitor for Worker<'_, S> {
+    fn folder(&mut self, path: &[u8]) {
+        self.looked.folders += 1;
+        self.router.folder(path, &mut self.folder_wanted);
+        self.sink.folder(&encode(path));
+    }
+
+    fn entry(&mut self, path: &[u8], folder: &dyn Folder, entry: Entry<'_>) {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(path.strip_suffix(b"/").unwrap_or(path));
+        self.bytes.push(b'/');
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(entry.name);
+        self.text.clear();
+        self.text.push_str(&encode(&self.bytes));
+        // The name's text is the path's from the last `/` on: no byte of a name encodes to one.
+        let name = self.text.rfind('/').map_or(0, |at| at + 1);
+        debug_assert!(start > 0);
+        let owner = if entry.kind == EntryKind::Folder { None } else { self.owners.of(&self.bytes) };
+        self.sink.entry(&self.text, &self.text[name..], entry.kind, owner);
+        self.counts[0] += 1;
+        if entry.kind != EntryKind::Folder {
+            self.looked.files += 1;
+            if self.looked.files.is_multiple_of(256) {
+                self.progress.fetch_add(256, Ordering::Relaxed);
+            }
+        }
+        if entry.kind == EntryKind::File {
+            self.file(folder, entry.name);
+        }
+    }
+
+    fn fault(&mut self, path: &[u8], fault: Fault) {
+        if !fault.gone {
+            self.gap(Locator::of_path(path), fault);
+        }
+    }
+
+    fn excluded(&mut self, path: &[u8], reason: Exclusion) {
+        self.sink.excluded(Excluded { locator: Locator::of_path(path), reason });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_panics_is_a_gap() {
+        let outcome = guarded(|| panic!("lying header"));
+        assert_eq!(outcome, Outcome::Failed(GapReason::ReaderFailed, "lying header".to_owned()));
+    }
+
+    #[test]
+    fn entries_are_counted_for_the_first_collector() {
+        assert_eq!(COLLECTORS[0].meta().id, "files");
+    }
+}

@@ -1,0 +1,100 @@
+//! Which collectors want a file: by name, ending, folder and first bytes, in a few hash look-ups a file.
+
+use crate::collector::{Collector, Interest};
+use std::collections::HashMap;
+
+/// Routes files to collectors.
+#[derive(Default)]
+pub(crate) struct Router {
+    names: HashMap<&'static [u8], Vec<usize>>,
+    endings: HashMap<&'static [u8], Vec<usize>>,
+    /// Paths by their last part: the whole path, and the collector.
+    paths: HashMap<&'static [u8], Vec<(&'static [u8], usize)>>,
+    folders: Vec<(&'static [u8], usize)>,
+    magics: Vec<(usize, &'static [u8], usize)>,
+}
+
+/// A collector that wants a file, and how much of the path is the root it was found below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) collector: usize,
+    pub(crate) root: usize,
+}
+
+impl Router {
+    pub(crate) fn of(collectors: &[&dyn Collector]) -> Self {
+        let mut router = Self::default();
+        for (at, collector) in collectors.iter().enumerate() {
+            for interest in collector.wants() {
+                match *interest {
+                    Interest::Path(path) => {
+                        let name = path.rsplit('/').next().unwrap_or(path);
+                        router.paths.entry(name.as_bytes()).or_default().push((path.as_bytes(), at));
+                    }
+                    Interest::In(folder) => router.folders.push((folder.as_bytes(), at)),
+                    Interest::Name(name) => router.names.entry(name.as_bytes()).or_default().push(at),
+                    Interest::Ending(ending) => router.endings.entry(ending.as_bytes()).or_default().push(at),
+                    Interest::Magic(offset, bytes) => router.magics.push((offset, bytes, at)),
+                }
+            }
+        }
+        router
+    }
+
+    /// The collectors that want every file of the folder `path`. Asked once a folder.
+    pub(crate) fn folder(&self, path: &[u8], wanted: &mut Vec<Wanted>) {
+        wanted.clear();
+        for (folder, collector) in &self.folders {
+            if let Some(root) = root_of(path, folder) {
+                wanted.push(Wanted { collector: *collector, root });
+            }
+        }
+    }
+
+    /// The collectors that want the file `name` of the folder `path`, which begins with `head`.
+    pub(crate) fn file(&self, path: &[u8], name: &[u8], head: &[u8], wanted: &mut Vec<Wanted>) {
+        let mut want = |collector, root| {
+            if !wanted.iter().any(|known: &Wanted| known.collector == collector) {
+                wanted.push(Wanted { collector, root });
+            }
+        };
+        if let Some(list) = self.paths.get(name) {
+            for (whole, collector) in list {
+                if let Some(root) = root_of(path, whole) {
+                    want(*collector, root);
+                }
+            }
+        }
+        if let Some(list) = self.names.get(name) {
+            list.iter().for_each(|collector| want(*collector, 0));
+        }
+        if let Some(dot) = name.iter().rposition(|byte| *byte == b'.')
+            && let Some(list) = self.endings.get(&name[dot..])
+        {
+            list.iter().for_each(|collector| want(*collector, 0));
+        }
+        for (offset, bytes, collector) in &self.magics {
+            if head.get(*offset..).is_some_and(|rest| rest.starts_with(bytes)) {
+                want(*collector, 0);
+            }
+        }
+    }
+}
+
+/// How much of `path` lies above `tail`, if `path` ends in it as whole parts.
+fn root_of(path: &[u8], tail: &[u8]) -> Option<usize> {
+    let root = path.strip_suffix(tail)?.strip_suffix(b"/")?;
+    Some(root.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_found_below_any_root() {
+        assert_eq!(root_of(b"/var/lib/dpkg/status", b"var/lib/dpkg/status"), Some(0));
+        assert_eq!(root_of(b"/srv/pc7/var/lib/dpkg/status", b"var/lib/dpkg/status"), Some(8));
+        assert_eq!(root_of(b"/xvar/lib/dpkg/status", b"var/lib/dpkg/status"), None);
+    }
+}

@@ -1,0 +1,87 @@
+//! What was matched: one piece of evidence per indicator, place and value; folders are counted, not listed.
+
+use ostrakon_model::{ArtifactKind, Attribute, Grade, Locator, Presence};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// One match of one indicator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// What kind of artifact.
+    pub kind: ArtifactKind,
+    /// The attribute that matched.
+    pub attribute: Attribute,
+    /// The value seen.
+    pub value: String,
+    /// The indicator, `vendor/product#id`.
+    pub indicator: String,
+    /// Where.
+    pub locator: Locator,
+    /// SHA-256 of the file, where it was computed.
+    pub sha256: Option<String>,
+    /// What this match is worth by itself.
+    pub grade: Grade,
+    /// It adds to a finding and makes none.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub supporting: bool,
+    /// What this match proves.
+    pub presence: Presence,
+    /// What to know about it: how many files a folder holds, which package owns a file.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}
+
+/// Matches as they come in, from one thread.
+#[derive(Debug, Clone, Default)]
+pub struct Hits {
+    pub(crate) list: Vec<Hit>,
+    /// Folders that an indicator names, by indicator and path.
+    pub(crate) folders: BTreeMap<(u32, String), FolderHit>,
+    /// Roots below which other operating systems lie.
+    pub(crate) roots: Vec<String>,
+    /// Scratch space for matching.
+    pub(crate) scratch: Vec<u8>,
+    pub(crate) found: Vec<u32>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Hit {
+    pub(crate) indicator: u32,
+    pub(crate) kind: ArtifactKind,
+    pub(crate) attribute: Attribute,
+    pub(crate) value: String,
+    pub(crate) locator: Locator,
+    pub(crate) presence: Presence,
+    pub(crate) owner: Option<String>,
+    /// What lies above the part of a path that the indicator names.
+    pub(crate) root: Option<String>,
+    pub(crate) sha256: Option<String>,
+}
+
+/// What lies in a folder that an indicator names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct FolderHit {
+    pub(crate) files: u64,
+    pub(crate) executables: u64,
+    /// How much of the path lies above the part that the indicator names.
+    pub(crate) root: usize,
+}
+
+impl Hits {
+    /// Takes in what another thread matched.
+    pub fn absorb(&mut self, other: Self) {
+        self.list.extend(other.list);
+        self.roots.extend(other.roots);
+        for (key, more) in other.folders {
+            let folder = self.folders.entry(key).or_default();
+            folder.files += more.files;
+            folder.executables += more.executables;
+            folder.root = more.root;
+        }
+    }
+
+    /// Nothing was matched.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty() && self.folders.is_empty()
+    }
+}

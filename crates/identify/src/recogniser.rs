@@ -1,0 +1,220 @@
+//! All indicators of all dossiers, compiled together: what one artifact costs does not grow with their number.
+
+use crate::IdentifyError;
+use crate::evidence::{Hit, Hits};
+use crate::matcher::{Matcher, Single};
+use ostrakon_model::{Artifact, ArtifactKind, Attribute, Locator, Presence};
+use ostrakon_order::pattern::Test;
+use ostrakon_order::{Dossier, Indicator, Product};
+use std::collections::HashMap;
+
+const FILE_PATH: Attribute = Attribute::known("file.path");
+const FILE_NAME: Attribute = Attribute::known("file.name");
+const FILE_OWNER: Attribute = Attribute::known("file.owner");
+
+/// Recognises the products of dossiers.
+#[derive(Debug)]
+pub struct Recogniser {
+    dossiers: Vec<Dossier>,
+    /// Dossier and indicator in it.
+    indicators: Vec<(usize, usize)>,
+    by_attribute: Vec<Matcher>,
+    /// The same tests one by one, for paths whose parts are asked for.
+    paths: HashMap<u32, Single>,
+    conditions: HashMap<u32, Vec<(Vec<Attribute>, Single)>>,
+}
+
+impl Recogniser {
+    /// Compiles the indicators of `dossiers`.
+    pub fn of(dossiers: Vec<Dossier>) -> Result<Self, IdentifyError> {
+        let indicators: Vec<(usize, usize)> = dossiers
+            .iter()
+            .enumerate()
+            .flat_map(|(at, dossier)| (0..dossier.indicators.len()).map(move |indicator| (at, indicator)))
+            .collect();
+        let numbered = || {
+            indicators.iter().enumerate().filter_map(|(number, (dossier, indicator))| {
+                Some((u32::try_from(number).ok()?, &dossiers[*dossier].indicators[*indicator]))
+            })
+        };
+        let by_attribute: Vec<Matcher> = Attribute::all()
+            .map(|attribute| {
+                let mine = numbered().filter(|(_, indicator)| indicator.on.contains(&attribute));
+                Matcher::of(attribute, mine.map(|(number, indicator)| (number, &indicator.test)))
+            })
+            .collect();
+        let mut paths = HashMap::new();
+        let mut conditions = HashMap::new();
+        for (number, indicator) in numbered() {
+            if indicator.on.contains(&FILE_PATH) {
+                paths.insert(number, Single::of(FILE_PATH, &indicator.test));
+            }
+            if !indicator.and.is_empty() {
+                let list = indicator.and.iter().filter_map(|condition| {
+                    let single = Single::of(*condition.on.first()?, &condition.test);
+                    Some((condition.on.clone(), single))
+                });
+                conditions.insert(number, list.collect());
+            }
+        }
+        let recogniser = Self { dossiers, indicators, by_attribute, paths, conditions };
+        // The attributes of every file are compiled before the look, so that a set too large is an error and not silence.
+        for attribute in [FILE_PATH, FILE_NAME] {
+            if !recogniser.by_attribute[attribute.index()].compile() {
+                let why = "the expressions on this attribute are too large together".to_owned();
+                return Err(IdentifyError::Indicator { indicator: format!("all on {attribute}"), why });
+            }
+        }
+        Ok(recogniser)
+    }
+
+    /// The dossiers.
+    pub fn dossiers(&self) -> &[Dossier] {
+        &self.dossiers
+    }
+
+    /// The bytes that indicators ask for in executables.
+    pub fn marks(&self) -> Vec<Vec<u8>> {
+        let tests = self.dossiers.iter().flat_map(|dossier| &dossier.indicators).map(|indicator| &indicator.test);
+        let mut marks: Vec<Vec<u8>> = tests
+            .filter_map(|test| if let Test::Bytes(values) = test { Some(values.clone()) } else { None })
+            .flatten()
+            .collect();
+        marks.sort();
+        marks.dedup();
+        marks
+    }
+
+    /// The attributes that indicators test.
+    pub fn attributes(&self) -> Vec<Attribute> {
+        Attribute::all().filter(|attribute| !self.by_attribute[attribute.index()].is_empty()).collect()
+    }
+
+    /// The indicator `number`.
+    pub(crate) fn indicator(&self, number: u32) -> (&Dossier, &Product, &Indicator) {
+        let (dossier, indicator) = self.indicators[number as usize];
+        let dossier = &self.dossiers[dossier];
+        let indicator = &dossier.indicators[indicator];
+        (dossier, &dossier.products[indicator.product], indicator)
+    }
+
+    /// Takes in the name and path of a file or folder.
+    pub fn entry(&self, path: &str, name: &str, is_folder: bool, owner: Option<&str>, hits: &mut Hits) {
+        let mut found = std::mem::take(&mut hits.found);
+        for (attribute, value) in [(FILE_PATH, path), (FILE_NAME, name)] {
+            found.clear();
+            self.by_attribute[attribute.index()].find(value, &mut hits.scratch, &mut found);
+            for number in &found {
+                let (_, _, indicator) = self.indicator(*number);
+                if attribute == FILE_PATH && matches!(indicator.test, Test::Under(_)) {
+                    self.below(*number, path, u64::from(!is_folder), 0, hits);
+                    continue;
+                }
+                let conditions = self.conditions.get(number);
+                let holds = |on: &Attribute, test: &Single| match *on {
+                    FILE_PATH => test.fits(path),
+                    FILE_NAME => test.fits(name),
+                    FILE_OWNER => owner.is_some_and(|owner| test.fits(owner)),
+                    _ => false,
+                };
+                let all = |list: &Vec<(Vec<Attribute>, Single)>| {
+                    list.iter().all(|(on, test)| on.iter().any(|attribute| holds(attribute, test)))
+                };
+                if conditions.is_some_and(|list| !all(list)) {
+                    continue;
+                }
+                let presence = if is_program(name) { Presence::Dormant } else { Presence::Remnant };
+                hits.list.push(Hit {
+                    indicator: *number,
+                    kind: ArtifactKind::File,
+                    attribute,
+                    value: value.to_owned(),
+                    locator: Locator(path.to_owned()),
+                    presence: indicator.presence.unwrap_or(presence),
+                    owner: owner.map(str::to_owned),
+                    root: self.root_of(*number, attribute, path),
+                    sha256: None,
+                });
+            }
+        }
+        hits.found = found;
+    }
+
+    /// Takes in an artifact.
+    pub fn artifact(&self, artifact: &Artifact, hits: &mut Hits) {
+        if artifact.kind == ArtifactKind::System {
+            let path = artifact.locator.as_str();
+            let root = ["/usr/lib/os-release", "/etc/os-release"].iter().find_map(|tail| path.strip_suffix(tail));
+            hits.roots.extend(root.filter(|root| !root.is_empty()).map(str::to_owned));
+        }
+        let owner = artifact.values(FILE_OWNER).next();
+        let mut found = std::mem::take(&mut hits.found);
+        for (attribute, value) in &artifact.attributes {
+            found.clear();
+            self.by_attribute[attribute.index()].find(value, &mut hits.scratch, &mut found);
+            for number in &found {
+                let (_, _, indicator) = self.indicator(*number);
+                if *attribute == FILE_PATH && matches!(indicator.test, Test::Under(_)) {
+                    // The file itself was counted as an entry.
+                    let executables = u64::from(artifact.kind == ArtifactKind::Executable);
+                    self.below(*number, value, 0, executables, hits);
+                    continue;
+                }
+                if !self.conditions_hold(*number, artifact) {
+                    continue;
+                }
+                let own = artifact.presence.unwrap_or_else(|| artifact.kind.presence());
+                hits.list.push(Hit {
+                    indicator: *number,
+                    kind: artifact.kind,
+                    attribute: *attribute,
+                    value: value.clone(),
+                    locator: artifact.locator.clone(),
+                    // What a thing's own state says is stronger than what its kind would: a purged package is a remnant.
+                    presence: match artifact.presence {
+                        Some(state @ (Presence::Remnant | Presence::Declared)) => state,
+                        _ => indicator.presence.unwrap_or(own),
+                    },
+                    owner: owner.map(str::to_owned),
+                    root: self.root_of(*number, *attribute, value),
+                    sha256: artifact.sha256.clone(),
+                });
+            }
+        }
+        hits.found = found;
+    }
+
+    fn conditions_hold(&self, number: u32, artifact: &Artifact) -> bool {
+        self.conditions.get(&number).is_none_or(|list| {
+            list.iter().all(|(on, test)| {
+                on.iter().any(|attribute| artifact.values(*attribute).any(|value| test.fits(value)))
+            })
+        })
+    }
+
+    fn below(&self, number: u32, path: &str, files: u64, executables: u64, hits: &mut Hits) {
+        let Some((root, base)) = self.paths.get(&number).and_then(|single| single.parts(path)) else { return };
+        let folder = hits.folders.entry((number, base.to_owned())).or_default();
+        folder.files += files;
+        folder.executables += executables;
+        folder.root = root.len();
+    }
+
+    fn root_of(&self, number: u32, attribute: Attribute, value: &str) -> Option<String> {
+        if attribute != FILE_PATH {
+            return None;
+        }
+        let (root, _) = self.paths.get(&number)?.parts(value)?;
+        Some(root.to_owned())
+    }
+}
+
+/// Does a name say that a file runs, is loaded by what runs, or installs it?
+fn is_program(name: &str) -> bool {
+    const ENDINGS: [&str; 22] = [
+        "exe", "dll", "sys", "com", "scr", "msi", "msix", "cab", "so", "ko", "deb", "rpm", "apk", "run", "pkg", "dmg",
+        "jar", "iso", "xpi", "crx", "dylib", "kext",
+    ];
+    let ending = name.rsplit('.').next().unwrap_or_default();
+    ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)) || name.contains(".so.")
+}
