@@ -41,7 +41,7 @@ pub struct Meta {
     pub live: bool,
 }
 
-/// A reason to hand a file to a collector. Names and paths are compared byte for byte.
+/// A reason to hand a file to a collector. Names and paths are compared byte for byte, endings without regard to case.
 #[derive(Debug, Clone, Copy)]
 pub enum Interest {
     /// The file at this path below any root; no leading `/`.
@@ -50,7 +50,7 @@ pub enum Interest {
     In(&'static str),
     /// Every file of this name.
     Name(&'static str),
-    /// Every file whose name ends so; begins with the last `.` of the name.
+    /// Every file whose name ends so, in letters of either case; begins with the last `.` of the name.
     Ending(&'static str),
     /// Every file with these bytes at this offset of its first 4 KiB.
     Magic(usize, &'static [u8]),

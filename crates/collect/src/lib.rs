@@ -13,7 +13,7 @@ mod router;
 mod sqlite;
 
 pub use collector::{Collector, Context, Interest, Meta, Out, Outcome, Seen};
-pub use look::{Looked, Place, Sink, look};
+pub use look::{Looked, Place, Sink, look, look_at_host};
 pub use registry::{COLLECTORS, methods};
 
 #[cfg(feature = "fuzzing")]

@@ -8,7 +8,8 @@ use ostrakon_model::locator::encode;
 use ostrakon_model::{
     Artifact, ArtifactKind, Excluded, Exclusion, Gap, GapReason, Locator, Presence, Presences,
 };
-use ostrakon_place::{Borders, Entry, EntryKind, Fault, Folder, Tree, Visitor, walk};
+use ostrakon_place::{Borders, Entry, EntryKind, Fault, File, Folder, Tree, Visitor, walk};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,6 +40,19 @@ pub trait Sink: Send {
     fn excluded(&mut self, excluded: Excluded);
 }
 
+impl Looked {
+    /// Adds what another part of the look came to.
+    pub fn add(&mut self, other: &Self) {
+        self.files += other.files;
+        self.folders += other.folders;
+        self.bytes_read += other.bytes_read;
+        self.artifacts += other.artifacts;
+        for (collector, count) in &other.by_collector {
+            *self.by_collector.entry(collector.clone()).or_default() += count;
+        }
+    }
+}
+
 /// What a look came to.
 #[derive(Debug, Clone, Default)]
 pub struct Looked {
@@ -54,8 +68,30 @@ pub struct Looked {
     pub by_collector: BTreeMap<String, u64>,
 }
 
-/// Looks at `place` with one thread per sink and gives the sinks back. `progress` counts files as they are met.
+/// Looks at what only a running machine has: processes, loaded modules. To be called before the process locks itself
+/// down, since a locked process may not ask about others.
+pub fn look_at_host<S: Sink>(place: &Place<'_>, sink: S) -> (Looked, S) {
+    let (mut looked, mut sinks) = run(place, vec![sink], &AtomicU64::new(0), |workers, _| {
+        workers.iter_mut().for_each(Worker::host);
+    });
+    looked.by_collector.retain(|_, count| *count > 0);
+    (looked, sinks.remove(0))
+}
+
+/// Looks at the files of `place` with one thread per sink and gives the sinks back. `progress` counts files as they are
+/// met.
 pub fn look<S: Sink>(place: &Place<'_>, sinks: Vec<S>, progress: &AtomicU64) -> (Looked, Vec<S>) {
+    run(place, sinks, progress, |workers, place| {
+        *workers = walk(place.tree, place.borders, std::mem::take(workers));
+    })
+}
+
+fn run<S: Sink>(
+    place: &Place<'_>,
+    sinks: Vec<S>,
+    progress: &AtomicU64,
+    work: impl for<'w> FnOnce(&mut Vec<Worker<'w, S>>, &Place<'_>),
+) -> (Looked, Vec<S>) {
     let router = Router::of(COLLECTORS);
     let owners = Owners::read(place.tree);
     let context = Context { tree: place.tree, live: place.live, marks: place.marks };
@@ -76,12 +112,7 @@ pub fn look<S: Sink>(place: &Place<'_>, sinks: Vec<S>, progress: &AtomicU64) -> 
             counts: vec![0; COLLECTORS.len()],
         })
         .collect();
-    if place.live
-        && let Some(worker) = workers.first_mut()
-    {
-        worker.host();
-    }
-    let workers = walk(place.tree, place.borders, workers);
+    work(&mut workers, place);
     let mut looked = Looked::default();
     for meta in COLLECTORS.iter().map(|collector| collector.meta()) {
         looked.by_collector.insert(meta.id.to_owned(), 0);
@@ -131,6 +162,7 @@ impl<S: Sink> Worker<'_, S> {
             Err(fault) => return self.unread(fault),
         };
         self.looked.bytes_read += read as u64;
+        let counted = Counted { file: file.as_ref(), bytes: Cell::new(0) };
         self.wanted.clone_from(&self.folder_wanted);
         self.router.file(&self.bytes, name, &self.head[..read], &mut self.wanted);
         if self.wanted.is_empty() {
@@ -145,13 +177,14 @@ impl<S: Sink> Worker<'_, S> {
                 path: &path,
                 text: &text,
                 head: &self.head[..read],
-                file: file.as_ref(),
+                file: &counted,
                 root: &path[..*root],
                 context: self.context,
             };
             let outcome = guarded(|| COLLECTORS[*collector].file(&seen, &mut out));
             self.deliver(*collector, out, outcome, &text, &path, &String::from_utf8_lossy(&path[..*root]));
         }
+        self.looked.bytes_read += counted.bytes.get();
         self.wanted = wanted;
         self.bytes = path;
         self.text = text;
@@ -209,6 +242,24 @@ impl<S: Sink> Worker<'_, S> {
     }
 }
 
+/// A file that counts what is read of it beyond its head.
+struct Counted<'a> {
+    file: &'a dyn File,
+    bytes: Cell<u64>,
+}
+
+impl File for Counted<'_> {
+    fn size(&self) -> Result<u64, Fault> {
+        self.file.size()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, Fault> {
+        let read = self.file.read_at(offset, buffer)?;
+        self.bytes.set(self.bytes.get() + read as u64);
+        Ok(read)
+    }
+}
+
 const FILE_OWNER: ostrakon_model::Attribute = ostrakon_model::Attribute::known("file.owner");
 
 /// A reader that panics on what it reads is a gap, not a crash.
@@ -259,6 +310,10 @@ impl<S: Sink> Visitor for Worker<'_, S> {
     }
 
     fn excluded(&mut self, path: &[u8], reason: Exclusion) {
+        if reason == Exclusion::ByRequest {
+            let detail = "left out with --exclude";
+            self.gap(Locator::of_path(path), Fault::new(GapReason::ExcludedByRequest, detail));
+        }
         self.sink.excluded(Excluded { locator: Locator::of_path(path), reason });
     }
 }

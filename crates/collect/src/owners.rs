@@ -3,6 +3,7 @@
 use crate::collectors::{apk, dpkg, rpm};
 use ostrakon_place::Tree;
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 
 /// Paths of packaged files, as hashes: a large system has some hundred thousand.
@@ -17,9 +18,10 @@ impl Owners {
     /// without an owner; the collector of the database reports the gap.
     pub(crate) fn read(tree: &dyn Tree) -> Self {
         let mut owners = Self::default();
-        dpkg::owned(tree, &mut owners);
-        rpm::owned(tree, &mut owners);
-        apk::owned(tree, &mut owners);
+        for read in [dpkg::owned, rpm::owned, apk::owned] {
+            // A reader that panics leaves files without an owner; the collector, which reads the same, is then the gap.
+            let _ = catch_unwind(AssertUnwindSafe(|| read(tree, &mut owners)));
+        }
         owners
     }
 

@@ -46,6 +46,8 @@ impl Router {
         wanted.clear();
         for (folder, collector) in &self.folders {
             if let Some(root) = root_of(path, folder) {
+                // What lies in a home is below no other root.
+                let root = if folder.starts_with(b".") { 0 } else { root };
                 wanted.push(Wanted { collector: *collector, root });
             }
         }
@@ -68,10 +70,16 @@ impl Router {
         if let Some(list) = self.names.get(name) {
             list.iter().for_each(|collector| want(*collector, 0));
         }
+        // Endings are short, and X.JAR is one as well.
         if let Some(dot) = name.iter().rposition(|byte| *byte == b'.')
-            && let Some(list) = self.endings.get(&name[dot..])
+            && let Some(ending) = name.get(dot..).filter(|ending| ending.len() <= 16)
         {
-            list.iter().for_each(|collector| want(*collector, 0));
+            let mut lower = [0; 16];
+            lower[..ending.len()].copy_from_slice(ending);
+            lower.make_ascii_lowercase();
+            if let Some(list) = self.endings.get(&lower[..ending.len()]) {
+                list.iter().for_each(|collector| want(*collector, 0));
+            }
         }
         for (offset, bytes, collector) in &self.magics {
             if head.get(*offset..).is_some_and(|rest| rest.starts_with(bytes)) {

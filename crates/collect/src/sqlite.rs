@@ -15,7 +15,7 @@ pub(crate) fn open(seen: &Seen<'_>) -> Result<Connection, Fault> {
     let mut bytes = seen.whole(LIMIT)?.into_owned();
     let log = [seen.path, b"-wal"].concat();
     match seen.context.tree.find(&log).and_then(|file| file.read_all(LIMIT)) {
-        Ok(log) => merge(&mut bytes, &log),
+        Ok(log) => merge(&mut bytes, &log).map_err(Fault::corrupt)?,
         Err(fault) if fault.gone => {}
         Err(fault) => return Err(fault),
     }
@@ -49,21 +49,21 @@ pub(crate) fn fault(error: &rusqlite::Error) -> Fault {
 ///
 /// Layout: <https://www.sqlite.org/fileformat.html#the_write_ahead_log>. A frame counts when its salt is the log's and
 /// its checksum follows from the frames before; pages count up to the last frame that commits.
-fn merge(bytes: &mut Vec<u8>, log: &[u8]) {
+fn merge(bytes: &mut Vec<u8>, log: &[u8]) -> Result<(), &'static str> {
     let Some(big_endian) = (match be32(log, 0) {
         Some(0x377f_0683) => Some(true),
         Some(0x377f_0682) => Some(false),
         _ => None,
     }) else {
-        return;
+        return if log.is_empty() { Ok(()) } else { Err("beside it lies a write-ahead log of another kind") };
     };
     let page = be32(log, 8).map_or(0, |size| size as usize);
     if !page.is_power_of_two() || !(512..=65536).contains(&page) || log.len() < 32 {
-        return;
+        return Err("the head of its write-ahead log is damaged");
     }
     let mut sum = checksum(&log[..24], (0, 0), big_endian);
     if (Some(sum.0), Some(sum.1)) != (be32(log, 24), be32(log, 28)) {
-        return;
+        return Err("the head of its write-ahead log is damaged");
     }
     let mut pending: Vec<(usize, &[u8])> = Vec::new();
     for frame in log[32..].chunks_exact(24 + page) {
@@ -76,13 +76,17 @@ fn merge(bytes: &mut Vec<u8>, log: &[u8]) {
         pending.push((number, content));
         let commits = be32(head, 4).map_or(0, |pages| pages as usize);
         // The frame that commits says how many pages the database then has.
-        if commits > 0 && (commits as u64).saturating_mul(page as u64) <= LIMIT {
+        if (commits as u64).saturating_mul(page as u64) > LIMIT {
+            return Err("its write-ahead log makes it larger than this reader takes");
+        }
+        if commits > 0 {
             bytes.resize(commits * page, 0);
             for (number, content) in pending.drain(..).filter(|(number, _)| (1..=commits).contains(number)) {
                 bytes[(number - 1) * page..number * page].copy_from_slice(content);
             }
         }
     }
+    Ok(())
 }
 
 fn checksum(bytes: &[u8], start: (u32, u32), big_endian: bool) -> (u32, u32) {
@@ -102,5 +106,5 @@ fn checksum(bytes: &[u8], start: (u32, u32), big_endian: bool) -> (u32, u32) {
 pub(crate) fn fuzz(bytes: &[u8]) {
     let (database, log) = bytes.split_at(bytes.len() / 2);
     let mut database = database.to_vec();
-    merge(&mut database, log);
+    let _ = merge(&mut database, log);
 }

@@ -1,6 +1,8 @@
 //! Every collector on what a real tool wrote, on the same damaged, and on nothing: `fixtures/<collector>/<case>` are small
 //! roots. Damage is a gap, never a crash and never silence; nothing is nothing, and no gap.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use ostrakon_collect::{COLLECTORS, Looked, Place, Sink, look};
 use ostrakon_model::{Artifact, Excluded, Gap};
 use ostrakon_place::{Borders, EntryKind, FolderTree};

@@ -3,13 +3,15 @@
 //! - One `confirmed` match is enough. Two `probable` matches of different types make a finding probable; one alone leaves
 //!   it possible, unless it proves a remnant. `supporting` matches add to a finding and make none.
 //! - A file is not the vendor's by its name or path where a package of somebody else owns it; embedded code is the
-//!   exception, since being in somebody else's package is what it means.
+//!   exception, since being in somebody else's package is what it means. A folder is nobody's: packages share folders.
 //! - What lies below another root (a container, a backup, another system's disk) is a finding of its own, and dormant.
 //! - A generic product (the vendor is sure, the product is not) is folded into a specific finding that says as much.
 
 use crate::evidence::{Evidence, FolderHit, Hit, Hits};
 use crate::recogniser::Recogniser;
+use ostrakon_model::vocabulary::Syntax;
 use ostrakon_model::{ArtifactKind, Attribute, Grade, Locator, Presence, ProductKind};
+use ostrakon_order::pattern::spell;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,7 +53,7 @@ type Group = (usize, usize, String, u8);
 /// Gathers `hits` of one asset into findings, strongest first.
 pub fn gather(recogniser: &Recogniser, asset: &str, hits: Hits) -> Vec<Finding> {
     let roots = roots(&hits);
-    let ours = vendors_packages(recogniser, &hits);
+    let ours = Own { packages: vendors_packages(recogniser, &hits), folders: vendors_folders(recogniser, &hits) };
     let mut groups: BTreeMap<Group, Vec<Evidence>> = BTreeMap::new();
     for hit in hits.list {
         if let Some((group, evidence)) = of_hit(recogniser, hit, &roots, &ours) {
@@ -93,6 +95,33 @@ fn vendors_packages(recogniser: &Recogniser, hits: &Hits) -> BTreeSet<(usize, St
     packages.map(|hit| (dossier_of(recogniser, hit.indicator), hit.value.to_ascii_lowercase())).collect()
 }
 
+/// The folders that are the vendor's own, by dossier.
+fn vendors_folders(recogniser: &Recogniser, hits: &Hits) -> BTreeSet<(usize, String)> {
+    let own = hits.folders.keys().filter(|(number, _)| {
+        let (_, _, indicator) = recogniser.indicator(*number);
+        indicator.presence != Some(Presence::Embedded) && indicator.grade == Grade::Confirmed
+    });
+    own.map(|(number, base)| (dossier_of(recogniser, *number), base.clone())).collect()
+}
+
+/// What is the vendor's own on the asset.
+struct Own {
+    packages: BTreeSet<(usize, String)>,
+    folders: BTreeSet<(usize, String)>,
+}
+
+impl Own {
+    fn owns(&self, dossier: usize, owner: &str) -> bool {
+        let package = owner.split_once(':').map_or(owner, |(_, name)| name).to_ascii_lowercase();
+        self.packages.contains(&(dossier, package))
+    }
+
+    fn holds(&self, dossier: usize, path: &str) -> bool {
+        let below = |base: &String| path.strip_prefix(base.as_str()).is_some_and(|rest| rest.starts_with('/'));
+        self.folders.iter().any(|(owner, base)| *owner == dossier && below(base))
+    }
+}
+
 fn dossier_of(recogniser: &Recogniser, indicator: u32) -> usize {
     let (dossier, _, _) = recogniser.indicator(indicator);
     recogniser.dossiers().iter().position(|known| known.id == dossier.id).unwrap_or_default()
@@ -112,18 +141,18 @@ fn of_hit(
     recogniser: &Recogniser,
     hit: Hit,
     roots: &BTreeSet<String>,
-    ours: &BTreeSet<(usize, String)>,
+    ours: &Own,
 ) -> Option<(Group, Evidence)> {
     let (_, _, indicator) = recogniser.indicator(hit.indicator);
     let dossier = dossier_of(recogniser, hit.indicator);
-    if let Some(owner) = &hit.owner
-        && hit.attribute.name().starts_with("file.")
-        && hit.presence != Presence::Embedded
-    {
-        let package = owner.split_once(':').map_or(owner.as_str(), |(_, name)| name).to_ascii_lowercase();
-        if !ours.contains(&(dossier, package)) {
+    let by_vendor = hit.owner.as_deref().is_some_and(|owner| ours.owns(dossier, owner));
+    if hit.presence == Presence::Embedded {
+        // The engine inside the vendor's own product is that product.
+        if by_vendor || ours.holds(dossier, hit.locator.as_str()) {
             return None;
         }
+    } else if hit.owner.is_some() && !by_vendor && hit.attribute.name().starts_with("file.") {
+        return None;
     }
     let root = root_of(hit.locator.as_str(), roots).to_owned();
     let presence = match hit.presence {
@@ -134,7 +163,7 @@ fn of_hit(
     let evidence = Evidence {
         kind: hit.kind,
         attribute: hit.attribute,
-        value: hit.value,
+        value: shown(hit.attribute, hit.value),
         indicator: indicator.name.clone(),
         locator: hit.locator,
         sha256: hit.sha256,
@@ -144,6 +173,16 @@ fn of_hit(
         note: hit.owner.map(|owner| format!("belongs to package {owner}")).unwrap_or_default(),
     };
     Some((group, evidence))
+}
+
+/// Bytes travel as hex; people read them as the dossier writes them.
+fn shown(attribute: Attribute, value: String) -> String {
+    if attribute.info().syntax != Syntax::Bytes {
+        return value;
+    }
+    let pairs = value.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
+    let bytes: Option<Vec<u8>> = pairs.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect();
+    bytes.map_or(value, |bytes| spell(&bytes))
 }
 
 fn of_folder(
@@ -187,7 +226,10 @@ fn finding(recogniser: &Recogniser, asset: &str, group: Group, mut evidence: Vec
     let mut seen = BTreeSet::new();
     evidence.retain(|it| seen.insert((it.indicator.clone(), it.locator.clone(), it.attribute, it.value.clone())));
     let making: Vec<&Evidence> = evidence.iter().filter(|it| !it.supporting).collect();
-    let presence = making.iter().map(|it| it.presence).min()?;
+    // A mark that is only possible says nothing about the state of what better marks found.
+    let strongest = making.iter().map(|it| it.grade).max()?;
+    let good = making.iter().filter(|it| strongest == Grade::Possible || it.grade > Grade::Possible);
+    let presence = good.map(|it| it.presence).min()?;
     let grade = grade(&making, presence);
     let id = Sha256::digest(format!("{asset}\n{}\n{}\n{root}\n{class}", dossier.id, product.id).as_bytes());
     Some(Finding {
@@ -241,7 +283,14 @@ fn fold_generic(recogniser: &Recogniser, findings: &mut Vec<(Group, Finding)>) {
                 let (_, generic) = findings.remove(at);
                 let specific = findings.iter_mut().find(|(group, _)| *group == target);
                 if let Some((_, specific)) = specific {
-                    specific.evidence.extend(generic.evidence);
+                    let same = |one: &Evidence, other: &Evidence| {
+                        (&one.locator, one.attribute, &one.value) == (&other.locator, other.attribute, &other.value)
+                    };
+                    for evidence in generic.evidence {
+                        if !specific.evidence.iter().any(|known| same(known, &evidence)) {
+                            specific.evidence.push(evidence);
+                        }
+                    }
                 }
             }
             None => at += 1,

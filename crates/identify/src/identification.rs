@@ -2,7 +2,7 @@
 
 use crate::finding::Finding;
 use jiff::civil::Date;
-use ostrakon_model::{Asset, Ending, Excluded, Gap, Look, Method, Presence, Presences};
+use ostrakon_model::{Asset, Ending, Excluded, Gap, Grade, Look, Method, Presence, Presences};
 use ostrakon_order::policy::{Decision, Ruling};
 use ostrakon_order::scope::Question;
 use ostrakon_order::{Order, Policy};
@@ -53,16 +53,13 @@ pub struct Judged {
 impl Judged {
     /// Does it count: in scope, and sure enough or ruled to be the product?
     pub fn counts(&self) -> bool {
-        self.in_scope
-            && match &self.ruling {
-                Some(ruling) => ruling.decision == Decision::Product,
-                None => self.finding.grade > ostrakon_model::Grade::Possible,
-            }
+        let ruled = self.ruling.as_ref().is_some_and(|ruling| ruling.decision == Decision::Product);
+        self.in_scope && (self.finding.grade > Grade::Possible || ruled)
     }
 
     /// Must a person rule on it before the answer is whole?
     pub fn is_open(&self) -> bool {
-        self.in_scope && self.ruling.is_none() && self.finding.grade == ostrakon_model::Grade::Possible
+        self.in_scope && self.ruling.is_none() && self.finding.grade == Grade::Possible
     }
 }
 
@@ -167,11 +164,13 @@ fn judge(order: &Order, finding: &Finding, policy: &Policy) -> Judged {
         entity: &finding.entity,
         presence: finding.presence,
     });
+    // A person rules on what is possible; evidence that has grown since then speaks for itself.
+    let ruling = policy.ruling(&finding.id).filter(|_| finding.grade == Grade::Possible);
     Judged {
         finding: finding.clone(),
         in_scope: verdict.in_scope,
         scope_reason: verdict.reason,
-        ruling: policy.ruling(&finding.id).cloned(),
+        ruling: ruling.cloned(),
     }
 }
 

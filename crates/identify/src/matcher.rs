@@ -4,6 +4,7 @@ use ostrakon_model::Attribute;
 use ostrakon_model::vocabulary::Syntax;
 use ostrakon_order::pattern::{Cidr, Test};
 use regex::bytes::{Regex, RegexSet, RegexSetBuilder};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::OnceLock;
@@ -16,13 +17,23 @@ pub(crate) struct Matcher {
     networks: Vec<(Cidr, u32)>,
     /// Compiled when the first value comes: most attributes of a dossier never see one.
     set: OnceLock<Option<RegexSet>>,
+    path: bool,
 }
+
+/// How many expressions one set may hold before it is worth asking whether they fit together.
+const MANY: usize = 5_000;
 
 impl Matcher {
     pub(crate) fn of<'a>(attribute: Attribute, tests: impl Iterator<Item = (u32, &'a Test)>) -> Self {
         let syntax = attribute.info().syntax;
         let mut matcher =
-            Self { equal: HashMap::new(), expressions: Vec::new(), networks: Vec::new(), set: OnceLock::new() };
+            Self {
+                equal: HashMap::new(),
+                expressions: Vec::new(),
+                networks: Vec::new(),
+                set: OnceLock::new(),
+                path: syntax == Syntax::Path,
+            };
         for (indicator, test) in tests {
             match test {
                 Test::Is(values) if syntax != Syntax::Path => {
@@ -54,6 +65,8 @@ impl Matcher {
 
     /// Adds every indicator that `value` fits to `found`; `scratch` saves an allocation.
     pub(crate) fn find(&self, value: &str, scratch: &mut Vec<u8>, found: &mut Vec<u32>) {
+        let slashed = slashes(value, self.path);
+        let value = slashed.as_ref();
         if !self.equal.is_empty() {
             scratch.clear();
             scratch.extend(value.bytes().map(|byte| byte.to_ascii_lowercase()));
@@ -72,6 +85,11 @@ impl Matcher {
             let fits = self.networks.iter().filter(|(network, _)| network.contains(address));
             found.extend(fits.map(|(_, indicator)| *indicator));
         }
+    }
+
+    /// Are there so many expressions that they might not fit together?
+    pub(crate) fn is_large(&self) -> bool {
+        self.expressions.len() > MANY
     }
 
     fn set(&self) -> Option<&RegexSet> {
@@ -94,7 +112,9 @@ impl Matcher {
 #[derive(Debug)]
 pub(crate) struct Single {
     equal: Vec<String>,
+    networks: Vec<Cidr>,
     expressions: Vec<Regex>,
+    path: bool,
 }
 
 impl Single {
@@ -105,10 +125,23 @@ impl Single {
             Test::Bytes(values) => values.iter().map(|value| hex(value)).collect(),
             _ => Vec::new(),
         };
-        Self { equal, expressions: expressions.iter().filter_map(|text| Regex::new(text).ok()).collect() }
+        let networks = match test {
+            Test::Under(values) if syntax == Syntax::Address => {
+                values.iter().filter_map(|value| Cidr::parse(value).ok()).collect()
+            }
+            _ => Vec::new(),
+        };
+        let expressions = expressions.iter().filter_map(|text| Regex::new(text).ok()).collect();
+        Self { equal, networks, expressions, path: syntax == Syntax::Path }
     }
 
     pub(crate) fn fits(&self, value: &str) -> bool {
+        let slashed = slashes(value, self.path);
+        let value = slashed.as_ref();
+        let address = || value.parse::<IpAddr>();
+        if !self.networks.is_empty() && address().is_ok_and(|it| self.networks.iter().any(|network| network.contains(it))) {
+            return true;
+        }
         self.equal.iter().any(|equal| equal == value)
             || self.expressions.iter().any(|expression| expression.is_match(value.as_bytes()))
     }
@@ -121,6 +154,11 @@ impl Single {
             Some((value.get(root.range())?, value.get(root.start()..base.end())?))
         })
     }
+}
+
+/// `/` and `\\` are one separator in paths.
+fn slashes(value: &str, path: bool) -> Cow<'_, str> {
+    if path && value.contains('\\') { Cow::Owned(value.replace('\\', "/")) } else { Cow::Borrowed(value) }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -21,7 +21,8 @@ pub struct Recogniser {
     by_attribute: Vec<Matcher>,
     /// The same tests one by one, for paths whose parts are asked for.
     paths: HashMap<u32, Single>,
-    conditions: HashMap<u32, Vec<(Vec<Attribute>, Single)>>,
+    /// Of each indicator with conditions: all must hold, each on any of its attributes.
+    conditions: HashMap<u32, Vec<Vec<(Attribute, Single)>>>,
 }
 
 impl Recogniser {
@@ -50,17 +51,19 @@ impl Recogniser {
                 paths.insert(number, Single::of(FILE_PATH, &indicator.test));
             }
             if !indicator.and.is_empty() {
-                let list = indicator.and.iter().filter_map(|condition| {
-                    let single = Single::of(*condition.on.first()?, &condition.test);
-                    Some((condition.on.clone(), single))
+                let list = indicator.and.iter().map(|condition| {
+                    condition.on.iter().map(|on| (*on, Single::of(*on, &condition.test))).collect()
                 });
                 conditions.insert(number, list.collect());
             }
         }
         let recogniser = Self { dossiers, indicators, by_attribute, paths, conditions };
-        // The attributes of every file are compiled before the look, so that a set too large is an error and not silence.
-        for attribute in [FILE_PATH, FILE_NAME] {
-            if !recogniser.by_attribute[attribute.index()].compile() {
+        // Sets that could be too large are compiled now, so that this is an error and not silence; the others when their
+        // first value comes.
+        for attribute in Attribute::all() {
+            let matcher = &recogniser.by_attribute[attribute.index()];
+            let soon = [FILE_PATH, FILE_NAME].contains(&attribute) || matcher.is_large();
+            if soon && !matcher.compile() {
                 let why = "the expressions on this attribute are too large together".to_owned();
                 return Err(IdentifyError::Indicator { indicator: format!("all on {attribute}"), why });
             }
@@ -106,10 +109,6 @@ impl Recogniser {
             self.by_attribute[attribute.index()].find(value, &mut hits.scratch, &mut found);
             for number in &found {
                 let (_, _, indicator) = self.indicator(*number);
-                if attribute == FILE_PATH && matches!(indicator.test, Test::Under(_)) {
-                    self.below(*number, path, u64::from(!is_folder), 0, hits);
-                    continue;
-                }
                 let conditions = self.conditions.get(number);
                 let holds = |on: &Attribute, test: &Single| match *on {
                     FILE_PATH => test.fits(path),
@@ -117,12 +116,17 @@ impl Recogniser {
                     FILE_OWNER => owner.is_some_and(|owner| test.fits(owner)),
                     _ => false,
                 };
-                let all = |list: &Vec<(Vec<Attribute>, Single)>| {
-                    list.iter().all(|(on, test)| on.iter().any(|attribute| holds(attribute, test)))
+                let all = |list: &Vec<Vec<(Attribute, Single)>>| {
+                    list.iter().all(|any| any.iter().any(|(on, test)| holds(on, test)))
                 };
                 if conditions.is_some_and(|list| !all(list)) {
                     continue;
                 }
+                if attribute == FILE_PATH && matches!(indicator.test, Test::Under(_)) {
+                    self.below(*number, path, u64::from(!is_folder), u64::from(is_program(name)), hits);
+                    continue;
+                }
+                let Ok(root) = self.root_of(*number, attribute, path) else { continue };
                 let presence = if is_program(name) { Presence::Dormant } else { Presence::Remnant };
                 hits.list.push(Hit {
                     indicator: *number,
@@ -132,7 +136,7 @@ impl Recogniser {
                     locator: Locator(path.to_owned()),
                     presence: indicator.presence.unwrap_or(presence),
                     owner: owner.map(str::to_owned),
-                    root: self.root_of(*number, attribute, path),
+                    root,
                     sha256: None,
                 });
             }
@@ -154,15 +158,16 @@ impl Recogniser {
             self.by_attribute[attribute.index()].find(value, &mut hits.scratch, &mut found);
             for number in &found {
                 let (_, _, indicator) = self.indicator(*number);
-                if *attribute == FILE_PATH && matches!(indicator.test, Test::Under(_)) {
-                    // The file itself was counted as an entry.
-                    let executables = u64::from(artifact.kind == ArtifactKind::Executable);
-                    self.below(*number, value, 0, executables, hits);
-                    continue;
-                }
                 if !self.conditions_hold(*number, artifact) {
                     continue;
                 }
+                if *attribute == FILE_PATH && matches!(indicator.test, Test::Under(_)) {
+                    // The file was counted as an entry, and as a program where its name says that it is one.
+                    let program = artifact.kind == ArtifactKind::Executable && !is_program(value);
+                    self.below(*number, value, 0, u64::from(program), hits);
+                    continue;
+                }
+                let Ok(root) = self.root_of(*number, *attribute, value) else { continue };
                 let own = artifact.presence.unwrap_or_else(|| artifact.kind.presence());
                 hits.list.push(Hit {
                     indicator: *number,
@@ -176,7 +181,7 @@ impl Recogniser {
                         _ => indicator.presence.unwrap_or(own),
                     },
                     owner: owner.map(str::to_owned),
-                    root: self.root_of(*number, *attribute, value),
+                    root,
                     sha256: artifact.sha256.clone(),
                 });
             }
@@ -186,27 +191,42 @@ impl Recogniser {
 
     fn conditions_hold(&self, number: u32, artifact: &Artifact) -> bool {
         self.conditions.get(&number).is_none_or(|list| {
-            list.iter().all(|(on, test)| {
-                on.iter().any(|attribute| artifact.values(*attribute).any(|value| test.fits(value)))
-            })
+            list.iter().all(|any| any.iter().any(|(on, test)| artifact.values(*on).any(|value| test.fits(value))))
         })
     }
 
     fn below(&self, number: u32, path: &str, files: u64, executables: u64, hits: &mut Hits) {
         let Some((root, base)) = self.paths.get(&number).and_then(|single| single.parts(path)) else { return };
+        if !can_be_root(root) {
+            return;
+        }
         let folder = hits.folders.entry((number, base.to_owned())).or_default();
         folder.files += files;
         folder.executables += executables;
         folder.root = root.len();
     }
 
-    fn root_of(&self, number: u32, attribute: Attribute, value: &str) -> Option<String> {
+    /// What lies above the part of a path that an indicator names; an error where that cannot be a root, so that the
+    /// indicator speaks of another path.
+    fn root_of(&self, number: u32, attribute: Attribute, value: &str) -> Result<Option<String>, NoRoot> {
         if attribute != FILE_PATH {
-            return None;
+            return Ok(None);
         }
-        let (root, _) = self.paths.get(&number)?.parts(value)?;
-        Some(root.to_owned())
+        match self.paths.get(&number).and_then(|single| single.parts(value)) {
+            Some((root, _)) if !can_be_root(root) => Err(NoRoot),
+            found => Ok(found.map(|(root, _)| root.to_owned())),
+        }
     }
+}
+
+/// The indicator speaks of another path.
+struct NoRoot;
+
+/// Can a system's root be a folder of this name? `/var/opt/x` is not `/opt/x` of a system that lies in `/var`.
+fn can_be_root(root: &str) -> bool {
+    const PARTS: [&str; 14] =
+        ["bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "local", "opt", "proc", "sbin", "share", "usr", "var"];
+    !PARTS.contains(&root.rsplit('/').next().unwrap_or_default())
 }
 
 /// Does a name say that a file runs, is loaded by what runs, or installs it?
@@ -215,6 +235,7 @@ fn is_program(name: &str) -> bool {
         "exe", "dll", "sys", "com", "scr", "msi", "msix", "cab", "so", "ko", "deb", "rpm", "apk", "run", "pkg", "dmg",
         "jar", "iso", "xpi", "crx", "dylib", "kext",
     ];
+    let name = name.rsplit('/').next().unwrap_or(name);
     let ending = name.rsplit('.').next().unwrap_or_default();
     ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)) || name.contains(".so.")
 }

@@ -30,6 +30,10 @@ pub enum GapReason {
     ReaderFailed,
     /// A place that was named and could not be looked at.
     Unreached,
+    /// Left out because the user said so.
+    ExcludedByRequest,
+    /// The look was made without something that is asked for now.
+    NotCollected,
 }
 
 impl GapReason {
@@ -47,6 +51,8 @@ impl GapReason {
             Self::Changed => "changed",
             Self::ReaderFailed => "reader-failed",
             Self::Unreached => "unreached",
+            Self::ExcludedByRequest => "excluded-by-request",
+            Self::NotCollected => "not-collected",
         }
     }
 
@@ -63,6 +69,8 @@ impl GapReason {
             Self::Changed => "look again when nothing writes to it",
             Self::ReaderFailed => "report the file's format to the makers of this program, then accept the gap",
             Self::Unreached => "make the place reachable, then look again",
+            Self::ExcludedByRequest => "look at it by itself, or accept the gap in the policy",
+            Self::NotCollected => "look again with this version",
         }
     }
 }
@@ -96,11 +104,9 @@ pub enum Exclusion {
     VirtualFileSystem,
     /// Files of another machine.
     NetworkMount,
-    /// A file system served by a user's program.
-    UserFileSystem,
     /// A mount of what is looked at elsewhere in the same look.
     SeenElsewhere,
-    /// Named by the user with `--exclude`.
+    /// Left out because the user said so; it is a gap as well.
     ByRequest,
     /// The program's own output and home.
     OwnOutput,
@@ -112,7 +118,6 @@ impl Exclusion {
         match self {
             Self::VirtualFileSystem => "virtual-file-system",
             Self::NetworkMount => "network-mount",
-            Self::UserFileSystem => "user-file-system",
             Self::SeenElsewhere => "seen-elsewhere",
             Self::ByRequest => "by-request",
             Self::OwnOutput => "own-output",

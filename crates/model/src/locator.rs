@@ -47,7 +47,7 @@ pub fn encode(bytes: &[u8]) -> Cow<'_, str> {
     let mut text = String::with_capacity(bytes.len() + 8);
     for chunk in bytes.utf8_chunks() {
         for letter in chunk.valid().chars() {
-            if letter.is_control() || matches!(letter, '%' | '!' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}') {
+            if letter.is_control() || matches!(letter, '%' | '!') || is_invisible(letter) {
                 let mut buffer = [0; 4];
                 letter.encode_utf8(&mut buffer).bytes().for_each(|byte| push_escaped(&mut text, byte));
             } else {
@@ -57,6 +57,11 @@ pub fn encode(bytes: &[u8]) -> Cow<'_, str> {
         chunk.invalid().iter().for_each(|byte| push_escaped(&mut text, *byte));
     }
     Cow::Owned(text)
+}
+
+/// Letters that change how the text around them is shown, or end a line: a name with one could pass for another.
+pub const fn is_invisible(letter: char) -> bool {
+    matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 fn push_escaped(text: &mut String, byte: u8) {

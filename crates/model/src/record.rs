@@ -76,6 +76,9 @@ pub struct Look {
     pub privilege: String,
     /// The collectors at work.
     pub methods: Vec<Method>,
+    /// The bytes that were looked for in executables, hex: others were not.
+    #[serde(default)]
+    pub marks: Vec<String>,
 }
 
 impl Look {

@@ -263,15 +263,18 @@ impl Clock<'_> {
         begin: Option<Moment>,
         done: bool,
     ) -> Result<Vec<Due>, OrderError> {
+        // Counted from the first, so that the 31st stays the 31st where a month has one.
+        let nth = |occurrence: u32| {
+            let count = every.count.checked_mul(occurrence - 1).ok_or_else(out_of_range)?;
+            let start = Start::After(Offset { count, unit: every.unit });
+            let moment = self.moment(Some(&start), &first, obligation)?;
+            moment.ok_or_else(out_of_range)
+        };
         let mut occurrence = 1;
         let mut past = None;
-        let mut at = first;
+        let mut at = first.clone();
         while at.day < self.today {
-            let next = self.after(&at, every)?;
-            if next.day <= at.day && next.instant <= at.instant {
-                return Err(OrderError::Clock(format!("obligation `{}` repeats without moving on", obligation.id)));
-            }
-            past = Some((occurrence, std::mem::replace(&mut at, next)));
+            past = Some((occurrence, std::mem::replace(&mut at, nth(occurrence + 1)?)));
             occurrence += 1;
         }
         let until = obligation.repeat.as_ref().map(|repeat| repeat.until.as_str()).unwrap_or_default();

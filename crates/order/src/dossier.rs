@@ -271,6 +271,20 @@ impl Builder {
         for lookalike in raw.lookalike {
             self.lookalike(file, text, lookalike, &mut faults);
         }
+        for (product, source) in raw
+            .removal
+            .iter()
+            .map(|it| (&it.product, &it.source))
+            .chain(raw.fact.iter().map(|it| (&it.product, &it.source)))
+        {
+            let at = text.find(product.as_str()).unwrap_or_default();
+            self.cited(source, &(at..at), &mut faults);
+            if !product.is_empty() && self.dossier.product(product).is_none() {
+                let help = "products are the ids of [[product]]; left out: all of the vendor's";
+                faults.add(Code::Reference, at..at + product.len(), format!("no product is called `{product}`"), help);
+            }
+        }
+        raw.embeds.iter().for_each(|it| self.cited(&it.source, &(0..0), &mut faults));
         self.dossier.removals.extend(raw.removal);
         self.dossier.facts.extend(raw.fact);
         self.dossier.embeds.extend(raw.embeds);

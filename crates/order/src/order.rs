@@ -401,10 +401,10 @@ fn check_obligation(raw: RawObligation, ids: &BTreeSet<String>, faults: &mut Fau
     let first = raw.repeat.as_ref().and_then(|repeat| start(&repeat.first));
     let repeat = raw.repeat.and_then(|repeat| {
         let every = Offset::parse(repeat.every.get_ref());
-        let every = every
-            .map_err(|help| faults.add(Code::Time, repeat.every.span(), "not an interval", help))
-            .ok()
-            .filter(|every| every.count > 0)?;
+        let every = every.and_then(|every| {
+            if every.count > 0 { Ok(every) } else { Err("an interval of nothing never comes round".to_owned()) }
+        });
+        let every = every.map_err(|help| faults.add(Code::Time, repeat.every.span(), "not an interval", help)).ok()?;
         Some(Repeat { every, first, until: repeat.until })
     });
     let at = raw.at.and_then(|at| {

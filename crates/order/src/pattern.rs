@@ -134,7 +134,8 @@ pub(crate) fn parse_bytes(text: &str) -> Result<Vec<u8>, String> {
     if bytes.len() < 5 { Err(format!("`{text}` is too short to mean anything: five bytes at least")) } else { Ok(bytes) }
 }
 
-fn spell(bytes: &[u8]) -> String {
+/// Bytes as a dossier writes them.
+pub fn spell(bytes: &[u8]) -> String {
     if bytes.iter().all(|byte| (0x20..0x7f).contains(byte)) {
         return format!("text:{}", String::from_utf8_lossy(bytes));
     }

@@ -26,7 +26,7 @@ struct RawAccept {
     asset: Option<String>,
     by: Spanned<String>,
     because: String,
-    until: Option<Datetime>,
+    until: Option<Spanned<Datetime>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -41,7 +41,7 @@ struct RawRuling {
 }
 
 /// What a person decided about a possible finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decision {
     /// It is the vendor's product: it counts.
@@ -116,13 +116,20 @@ impl Policy {
                 }
                 read
             });
+            let until = accept.until.and_then(|until| {
+                let read = day(*until.get_ref());
+                if read.is_none() {
+                    faults.add(Code::Time, until.span(), "not a date", "write year-month-day without quotes");
+                }
+                read
+            });
             policy.accepted.push(Accepted {
                 reason: accept.reason,
                 pattern,
                 asset: accept.asset,
                 by: accept.by.into_inner(),
                 because: accept.because,
-                until: accept.until.and_then(day),
+                until,
             });
         }
         for ruling in raw.ruling {

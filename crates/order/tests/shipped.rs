@@ -1,5 +1,7 @@
 //! The orders and dossiers that ship with the program: they all read, and the clocks give the dates the orders give.
 
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking")]
+
 use jiff::civil::{Date, date};
 use ostrakon_order::clock::{Moment, dates};
 use ostrakon_order::order::Verb;

@@ -1,6 +1,6 @@
 //! The borders of a look: what is mounted below the root and is not of this asset, holds no files, or is seen elsewhere.
 
-use ostrakon_model::{Excluded, Exclusion, Locator};
+use ostrakon_model::Exclusion;
 use std::collections::BTreeMap;
 
 /// Which folders a walk does not enter, by path from the root of the tree.
@@ -15,7 +15,7 @@ pub struct Borders {
 const VIRTUAL: &[&str] = &[
     "autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "efivarfs",
     "fusectl", "hugetlbfs", "mqueue", "nsfs", "proc", "pstore", "rpc_pipefs", "securityfs", "selinuxfs", "smackfs",
-    "sysfs", "tracefs", "xenfs", "nfsd", "functionfs", "resctrl",
+    "sysfs", "tracefs", "xenfs", "nfsd", "functionfs", "resctrl", "fuse.gvfsd-fuse", "fuse.portal", "fuse.lxcfs",
 ];
 
 /// File systems whose files are another machine's.
@@ -51,8 +51,6 @@ impl Borders {
                 Exclusion::VirtualFileSystem
             } else if NETWORK.contains(&mount.kind.as_str()) {
                 Exclusion::NetworkMount
-            } else if mount.kind.starts_with("fuse.") {
-                Exclusion::UserFileSystem
             } else if mounts.iter().any(|other| mount.shows_part_of(other, root, &mounts)) {
                 Exclusion::SeenElsewhere
             } else {
@@ -74,19 +72,14 @@ impl Borders {
         !self.files
     }
 
-    /// Opens the borders to network mounts and file systems of users' programs.
+    /// Opens the borders to network mounts.
     pub fn open_network(&mut self) {
-        self.closed.retain(|_, reason| !matches!(reason, Exclusion::NetworkMount | Exclusion::UserFileSystem));
+        self.closed.retain(|_, reason| *reason != Exclusion::NetworkMount);
     }
 
     /// Why `path` is not entered, if it is not.
     pub fn closes(&self, path: &[u8]) -> Option<Exclusion> {
         self.closed.get(path).copied()
-    }
-
-    /// Everything that is closed.
-    pub fn list(&self) -> impl Iterator<Item = Excluded> {
-        self.closed.iter().map(|(path, reason)| Excluded { locator: Locator::of_path(path), reason: *reason })
     }
 }
 

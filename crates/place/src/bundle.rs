@@ -28,7 +28,15 @@ impl BundleWriter {
         part.push(".part");
         let part = std::path::PathBuf::from(part);
         let create = || {
-            let out = BufWriter::new(fs::File::create(&part)?);
+            // A bundle tells much about a machine: only its owner reads it. What a look that was cut off left is replaced,
+            // and a link in its place is not followed.
+            match fs::remove_file(&part) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            let mut options = fs::OpenOptions::new();
+            let file = std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600).write(true).create_new(true).open(&part)?;
+            let out = BufWriter::new(file);
             zstd::stream::write::Encoder::new(out, 3)
         };
         let out = create().map_err(|source| write_error(file, source))?;

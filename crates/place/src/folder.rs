@@ -42,9 +42,17 @@ impl FolderTree {
     }
 
     /// The borders of this tree by the machine's table of mounts.
-    pub fn borders(&self) -> Borders {
-        let table = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
-        Borders::of_mounts(&table, std::os::unix::ffi::OsStrExt::as_bytes(self.path.as_os_str()))
+    pub fn borders(&self) -> Result<Borders, PlaceError> {
+        let table = match std::fs::read("/proc/self/mountinfo") {
+            Ok(table) => table,
+            // Without the table a walk of the whole machine would enter the kernel's own files.
+            Err(error) if self.path == Path::new("/") => {
+                let why = format!("the table of mounts, /proc/self/mountinfo, cannot be read: {error}");
+                return Err(PlaceError::Open { place: "/".to_owned(), why });
+            }
+            Err(_) => Vec::new(),
+        };
+        Ok(Borders::of_mounts(&table, std::os::unix::ffi::OsStrExt::as_bytes(self.path.as_os_str())))
     }
 
     fn open_below(&self, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
@@ -133,7 +141,8 @@ impl Folder for OpenFolder {
             if file_type == FileType::Unknown {
                 // Some file systems do not say in the listing.
                 let stat = rustix::fs::statat(self.0.as_fd(), entry.file_name(), AtFlags::SYMLINK_NOFOLLOW);
-                file_type = stat.map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode));
+                // What cannot be asked about is opened as a file, and is then a gap.
+                file_type = stat.map_or(FileType::RegularFile, |stat| FileType::from_raw_mode(stat.st_mode));
             }
             each(Entry { name, kind: kind(file_type) });
         }
@@ -180,10 +189,7 @@ impl File for OpenFile {
                 }
                 Err(errno) => return Err(fault(errno)),
             }
-            // A short read ends a regular file: one call is enough for most.
-            if filled < buffer.len() && filled >= 4096 {
-                continue;
-            }
+            // A short read ends a regular file: one call is enough.
             if filled < buffer.len() {
                 break;
             }

@@ -20,7 +20,7 @@ pub trait Folder {
     /// Calls `each` for every entry but `.` and `..`, in the order the system gives them.
     fn entries(&self, each: &mut dyn FnMut(Entry<'_>)) -> Result<(), Fault>;
 
-    /// Opens a regular file of the folder; a link, pipe or device is refused.
+    /// Opens a file of the folder without following a link and without waiting for a pipe.
     fn open(&self, name: &[u8]) -> Result<Box<dyn File>, Fault>;
 
     /// Where a symbolic link of the folder points.
@@ -28,11 +28,12 @@ pub trait Folder {
 }
 
 /// An open file. Reading does not move any position, so that several readers can share it.
-pub trait File: Send {
+pub trait File {
     /// Its size in bytes.
     fn size(&self) -> Result<u64, Fault>;
 
-    /// Fills `buffer` from `offset` on; fewer bytes only at the end of the file.
+    /// Fills `buffer` from `offset` on. Fewer bytes: the end of a regular file; files of the kernel also give fewer in
+    /// between, and end where they give none.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, Fault>;
 
     /// The whole file, or a fault of reason `limit` if it is larger than `limit` bytes.
@@ -49,9 +50,12 @@ pub trait File: Send {
         loop {
             let read = self.read_at(filled as u64, &mut bytes[filled..])?;
             filled += read;
-            if read == 0 || filled < bytes.len() {
+            if read == 0 {
                 bytes.truncate(filled);
                 return Ok(bytes);
+            }
+            if filled < bytes.len() {
+                continue;
             }
             if filled as u64 > limit {
                 return Err(too_large());

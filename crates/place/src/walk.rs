@@ -28,7 +28,14 @@ pub fn walk<V: Visitor>(tree: &dyn Tree, borders: &Borders, visitors: Vec<V>) ->
                 scope.spawn(move || {
                     while let Some(path) = queue.next() {
                         let mut found = Vec::new();
-                        visit(tree, borders, &mut visitor, &path, &mut found);
+                        // A panic must not leave the other threads waiting: the folder becomes a gap.
+                        let visited = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                            visit(tree, borders, &mut visitor, &path, &mut found);
+                        }));
+                        if visited.is_err() {
+                            let detail = "the walk failed in this folder";
+                            visitor.fault(&path, Fault::new(ostrakon_model::GapReason::ReaderFailed, detail));
+                        }
                         queue.done(found);
                     }
                     visitor

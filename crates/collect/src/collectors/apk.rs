@@ -68,7 +68,8 @@ fn records(text: &str) -> impl Iterator<Item = &str> {
 
 /// The file lists of all packages: `F:` names a folder, `R:` a file in it.
 pub(crate) fn owned(tree: &dyn Tree, owners: &mut Owners) {
-    let Ok(bytes) = tree.find(b"/lib/apk/db/installed").and_then(|file| file.read_all(LIMIT)) else { return };
+    let read = |path: &[u8]| tree.find(path).and_then(|file| file.read_all(LIMIT));
+    let Ok(bytes) = read(b"/lib/apk/db/installed").or_else(|_| read(b"/usr/lib/apk/db/installed")) else { return };
     for record in records(&String::from_utf8_lossy(&bytes)) {
         let mut folder = "";
         for line in record.lines() {

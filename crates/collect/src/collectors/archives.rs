@@ -33,7 +33,6 @@ impl Collector for Archives {
             Interest::Magic(0, b"KDMV"),
             Interest::Magic(0, b"conectix"),
             Interest::Magic(0, b"vhdxfile"),
-            Interest::Magic(0, b"ADIF"),
             Interest::Magic(257, b"ustar"),
             // Tar archives under compression show only their name.
             Interest::Ending(".gz"),
@@ -66,7 +65,10 @@ fn kind(name: &[u8], head: &[u8]) -> Option<&'static str> {
     if head.starts_with(b"PK\x03\x04") {
         // Java archives are read by `maven`. Documents are zip files that hold text and pictures.
         let first = head.get(30..).unwrap_or_default();
-        let document = first.starts_with(b"[Content_Types].xml") || first.starts_with(b"mimetypeapplication/");
+        let office = [".docx", ".xlsx", ".pptx", ".docm", ".xlsm", ".dotx", ".xltx", ".potx", ".vsdx"];
+        let document = (first.starts_with(b"[Content_Types].xml") && any(&office))
+            || first.starts_with(b"mimetypeapplication/vnd.oasis.opendocument")
+            || first.starts_with(b"mimetypeapplication/epub");
         return (!document && !any(&[".jar", ".war", ".ear"])).then_some("zip archive");
     }
     if head.len() < 32 {

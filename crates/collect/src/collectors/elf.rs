@@ -1,4 +1,4 @@
-//! ELF executables and libraries: soname, needed libraries, search path, interpreter's notes; and, only when an indicator
+//! ELF executables and libraries: soname, needed libraries, search path, notes; and, only when an indicator
 //! asks, whether their initialised data holds given bytes.
 
 use crate::collector::{Collector, Interest, Meta, Out, Outcome, Seen};
@@ -23,6 +23,8 @@ const BYTES: Attribute = Attribute::known("elf.bytes");
 
 /// Tables of real programs are far smaller; a header that says more is lying.
 const LARGEST_TABLE: u64 = 16 << 20;
+/// The largest programs need some hundred libraries.
+const MOST_NAMES: usize = 10_000;
 /// The longest piece of a file that is searched for bytes at a time.
 const PIECE: usize = 256 << 10;
 
@@ -136,6 +138,7 @@ where
     let load = load.ok_or("its table of strings lies outside what is loaded")?;
     let start = load.p_offset(endian).into() + (table - load.p_vaddr(endian).into());
     let end = start.checked_add(size).ok_or("its table of strings is larger than any file")?;
+    let mut names = 0;
     for (tag, value) in entries() {
         let attribute = match tag {
             elf::DT_SONAME => SONAME,
@@ -143,6 +146,10 @@ where
             elf::DT_RPATH | elf::DT_RUNPATH => RPATH,
             _ => continue,
         };
+        names += 1;
+        if names > MOST_NAMES {
+            return Err(format!("more than {MOST_NAMES} names in its dynamic table"));
+        }
         let at = start.checked_add(value).filter(|at| *at < end).ok_or("a name lies outside its table of strings")?;
         let text = data.read_bytes_at_until(at..end, 0).map_err(|()| "a name lies outside the file")?;
         let text = ostrakon_model::locator::encode(text);
@@ -200,7 +207,10 @@ fn search(file: &dyn File, ranges: &[Range<u64>], marks: &[Vec<u8>], artifact: &
     let mut budget = file.size().map_err(|fault| fault.detail)?.saturating_mul(2);
     for range in ranges {
         let mut at = range.start;
-        while at < range.end && budget > 0 {
+        while at < range.end {
+            if budget == 0 {
+                return Err("its section headers name the same bytes again and again".to_owned());
+            }
             let want = usize::try_from(range.end - at).map_or(PIECE, |left| left.min(PIECE));
             let read = file.read_at(at, &mut buffer[..want]).map_err(|fault| fault.detail)?;
             for (finder, found) in finders.iter().zip(&mut found) {

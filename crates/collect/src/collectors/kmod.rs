@@ -41,7 +41,12 @@ impl Collector for Kmod {
         }
         // The kernel takes `-` and `_` as one in names.
         let stem = String::from_utf8_lossy(stem).replace('-', "_");
-        out.add(seen.artifact(ArtifactKind::Driver).with(NAME, stem).with(PATH, seen.text));
+        let mut artifact = seen.artifact(ArtifactKind::Driver).with(NAME, stem).with(PATH, seen.text);
+        // The kernel loads only from here; a module elsewhere is a copy.
+        if !seen.path.starts_with(b"/lib/modules/") && !seen.path.starts_with(b"/usr/lib/modules/") {
+            artifact = artifact.proving(Presence::Dormant);
+        }
+        out.add(artifact);
         if plain.is_some() && !whole(seen) {
             return Outcome::Failed(GapReason::Corrupt, "not a whole kernel module".to_owned());
         }

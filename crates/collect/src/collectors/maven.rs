@@ -46,9 +46,6 @@ impl Collector for Maven {
         if seen.head.is_empty() {
             return Outcome::Examined;
         }
-        if !seen.head.starts_with(b"PK") {
-            return Outcome::NotMine;
-        }
         let stream = match Stream::of(seen.file) {
             Ok(stream) => std::io::BufReader::new(stream),
             Err(fault) => return fault.into(),
@@ -69,6 +66,8 @@ impl Collector for Maven {
                 }
                 Outcome::Examined
             }
+            // An archive may begin with the script that starts it; anything else of that name is no archive.
+            Err(_) if !seen.head.starts_with(b"PK") && !seen.head.starts_with(b"#!") => Outcome::NotMine,
             Err(problem) => Outcome::Failed(GapReason::Corrupt, problem),
         }
     }
@@ -82,9 +81,12 @@ fn libraries(archive: impl Read + std::io::Seek) -> Result<Vec<(String, String)>
         // A name that cannot be read is not one of ours, which are plain.
         .filter_map(Result::ok)
         .filter(|name| name.starts_with("META-INF/maven/") && name.ends_with("/pom.properties"))
-        .take(MOST_LIBRARIES)
+        .take(MOST_LIBRARIES + 1)
         .map(|name| name.into_owned())
         .collect();
+    if names.len() > MOST_LIBRARIES {
+        return Err(format!("more than {MOST_LIBRARIES} libraries in one archive"));
+    }
     let mut list = Vec::new();
     for name in names {
         let mut text = String::new();

@@ -3,7 +3,7 @@
 
 use crate::collector::{Collector, Interest, Meta, Out, Outcome, Seen};
 use crate::reading::{assignment, text};
-use ostrakon_model::{ArtifactKind, Attribute, GapReason, Presence, Presences};
+use ostrakon_model::{ArtifactKind, Attribute, GapReason, Presences};
 
 pub(crate) struct OsRelease;
 
@@ -15,7 +15,7 @@ static META: Meta = Meta {
     what: "Operating systems by their os-release file: the place's own and those in its folders.",
     cannot_see: "Systems without that file (older than 2012, or stripped down).",
     attributes: &[ID, VERSION],
-    hides: Presences::of(&[Presence::Installed]),
+    hides: Presences::FILES,
     live: false,
 };
 
@@ -25,10 +25,25 @@ impl Collector for OsRelease {
     }
 
     fn wants(&self) -> &'static [Interest] {
-        &[Interest::Path("usr/lib/os-release"), Interest::Path("etc/os-release")]
+        &[
+            Interest::Path("usr/lib/os-release"),
+            Interest::Path("etc/os-release"),
+            // Systems whose own records this version does not read.
+            Interest::Path("Windows/System32/config/SYSTEM"),
+            Interest::Path("WINDOWS/system32/config/system"),
+            Interest::Path("System/Library/CoreServices/SystemVersion.plist"),
+        ]
     }
 
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
+        let other = match seen.name() {
+            b"SYSTEM" | b"system" => Some("a Windows system: its registry and programs are not read by this version"),
+            b"SystemVersion.plist" => Some("a macOS system: its receipts and bundles are not read by this version"),
+            _ => None,
+        };
+        if let Some(other) = other {
+            return Outcome::Failed(GapReason::UnsupportedFormat, other.to_owned());
+        }
         let bytes = match seen.whole(64 << 10) {
             Ok(bytes) => bytes,
             Err(fault) => return fault.into(),

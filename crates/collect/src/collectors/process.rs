@@ -41,6 +41,11 @@ impl Collector for Process {
         if ids.is_empty() {
             return Outcome::Failed(GapReason::Unreached, "/proc lists no process: is it mounted?".to_owned());
         }
+        // Under `hidepid` a user sees only his own, and never the first.
+        if !ids.iter().any(|id| id == b"1") {
+            let detail = "/proc hides the processes of other users";
+            out.gap(Locator("/proc".to_owned()), GapReason::PermissionDenied, RUNNING, detail);
+        }
         let mut hidden = 0;
         for id in ids {
             let path = [b"/proc/".as_slice(), &id].concat();

@@ -13,11 +13,16 @@ const EXEC: Attribute = Attribute::known("systemd.exec");
 static META: Meta = Meta {
     id: "systemd",
     what: "systemd units (services, timers, sockets, paths, mounts) and what they execute.",
-    cannot_see: "Units made by generators at boot; whether a unit is enabled or was ever started.",
+    cannot_see: "Drop-ins and units made by generators at boot; whether a unit is enabled or was ever started.",
     attributes: &[UNIT, DESCRIPTION, EXEC],
     hides: Presences::of(&[Presence::Installed]),
     live: false,
 };
+
+/// The keys whose value begins with a program.
+const EXECUTES: [&str; 8] = [
+    "ExecStart", "ExecStartPre", "ExecStartPost", "ExecStop", "ExecStopPost", "ExecReload", "ExecCondition", "ExecStopPre",
+];
 
 impl Collector for Systemd {
     fn meta(&self) -> &'static Meta {
@@ -56,7 +61,7 @@ impl Collector for Systemd {
         for (key, value) in lines(&text) {
             if key == "Description" {
                 artifact.push(DESCRIPTION, value);
-            } else if key.starts_with("Exec")
+            } else if EXECUTES.contains(&key.as_str())
                 && let Some(program) = program(&value)
                 && !programs.contains(&program)
             {

@@ -1,0 +1,31 @@
+//! `ostrakon inventory`
+
+use crate::args::{Global, Inventory};
+use crate::error::CommandError;
+use crate::looking::{Inventoried, Opened};
+use crate::{builtin, lockdown, terminal};
+use ostrakon_identify::Recogniser;
+
+pub(crate) fn run(global: &Global, args: &Inventory) -> Result<u8, CommandError> {
+    if args.out.is_dir() {
+        let help = format!("name a file in it, such as {}", args.out.join("host.ostrakon").display());
+        return Err(CommandError::new(format!("{} is a folder", args.out.display()), help));
+    }
+    // The marks of every dossier at hand: a later order can then be asked about them.
+    let library = builtin::library(global)?;
+    let marks = Recogniser::of(library.dossiers.into_values().collect())?.marks();
+    let opened = Opened::open(args.place.as_deref(), &args.looking, &[&args.out])?;
+    let lock = || lockdown::lock(&[&args.out]);
+    let Inventoried { look, ending, gaps } = opened.inventory(global, &args.looking, &marks, lock, &args.out)?;
+    let text = format!(
+        "Looked at {} as {}: {} files, {} artifacts, {gaps} gap(s).\nWrote {}. Ask it: ostrakon identify {} --order ID",
+        look.asset.name,
+        look.privilege,
+        ending.files,
+        ending.artifacts,
+        args.out.display(),
+        args.out.display()
+    );
+    terminal::say(global, &text);
+    Ok(0)
+}

@@ -1,0 +1,471 @@
+//! Looking: a place named on the command line becomes a look with its gaps, and what the sinks make of it.
+
+use crate::args::{Global, Looking};
+use crate::error::CommandError;
+use crate::terminal::Progress;
+use jiff::Timestamp;
+use ostrakon_collect::{Looked, Place, Sink, look, look_at_host, methods};
+use ostrakon_identify::evidence::Evidence;
+use ostrakon_identify::finding::gather;
+use ostrakon_identify::{Finding, Hits, Recogniser, Subject};
+use ostrakon_model::record::BUNDLE_SCHEMA;
+use ostrakon_model::{
+    Artifact, ArtifactKind, Asset, AssetKind, Ending, Excluded, Exclusion, Gap, GapReason, Listing, Locator, Look,
+    MethodState, Presences, Record, locator,
+};
+use ostrakon_place::{Borders, BundleReader, BundleWriter, EntryKind, FolderTree, PlaceError, Tree};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// A place that holds files, opened.
+pub(crate) struct Opened {
+    tree: FolderTree,
+    borders: Borders,
+    live: bool,
+    name: String,
+}
+
+/// The one moment the program asks for the time.
+#[expect(clippy::disallowed_methods, reason = "the command line passes the clock in")]
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// Is this the place of files of a bundle?
+pub(crate) fn is_bundle(place: &Path) -> bool {
+    place.is_file()
+}
+
+impl Opened {
+    /// Opens `place`, or this machine. `outputs` are the program's own files, which it does not look at.
+    pub(crate) fn open(place: Option<&Path>, looking: &Looking, outputs: &[&Path]) -> Result<Self, CommandError> {
+        let root = place.unwrap_or(Path::new("/"));
+        let tree = FolderTree::open(root)?;
+        let live = tree.path() == Path::new("/");
+        let mut borders = tree.borders()?;
+        if looking.cross_network {
+            borders.open_network();
+        }
+        for path in &looking.exclude {
+            let inside = inside(tree.path(), path).ok_or_else(|| {
+                let help = format!("--exclude takes a folder or file below {}", root.display());
+                CommandError::new(format!("{} does not lie in the place that is looked at", path.display()), help)
+            })?;
+            borders.close(&inside, Exclusion::ByRequest);
+        }
+        for output in outputs {
+            let mut part = output.as_os_str().to_owned();
+            part.push(".part");
+            for file in [output.to_path_buf(), PathBuf::from(part)] {
+                if let Some(inside) = inside(tree.path(), &file) {
+                    borders.close(&inside, Exclusion::OwnOutput);
+                }
+            }
+        }
+        let name = if live { "this machine".to_owned() } else { root.display().to_string() };
+        Ok(Self { tree, borders, live, name })
+    }
+
+    /// Is it the running machine?
+    pub(crate) fn is_live(&self) -> bool {
+        self.live
+    }
+
+    fn text(&self, path: &str) -> Option<String> {
+        let bytes = self.tree.find(path.as_bytes()).and_then(|file| file.read_all(1 << 16)).ok()?;
+        Some(String::from_utf8_lossy(&bytes).trim().to_owned())
+    }
+
+    fn asset(&self) -> Asset {
+        let path = self.tree.path().to_string_lossy();
+        // The machine id is confidential by its own manual page: its digest serves as well.
+        let machine = self.text("/etc/machine-id").filter(|id| id.len() == 32).map(|id| {
+            let digest = Sha256::digest(format!("ostrakon\n{id}").as_bytes());
+            format!("machine:{}", hex(&digest[..8]))
+        });
+        let os = ["/etc/os-release", "/usr/lib/os-release"].iter().find_map(|file| {
+            let text = self.text(file)?;
+            let line = text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="))?;
+            Some(line.trim_matches('"').to_owned())
+        });
+        let name = if self.live {
+            rustix::system::uname().nodename().to_string_lossy().into_owned()
+        } else {
+            let name = self.text("/etc/hostname").filter(|name| !name.is_empty());
+            name.unwrap_or_else(|| self.tree.path().file_name().unwrap_or_default().to_string_lossy().into_owned())
+        };
+        // Two copies of one disk have one machine id: the path tells them apart from the machine itself.
+        let id = match (machine, self.live) {
+            (Some(machine), true) => machine,
+            (Some(machine), false) => format!("{machine}@{path}"),
+            (None, true) => format!("host:{name}"),
+            (None, false) => format!("tree:{path}"),
+        };
+        let kind = if self.live { AssetKind::Host } else { AssetKind::Tree };
+        Asset { id, kind, name, os: os.unwrap_or_default() }
+    }
+
+    /// The head of the look that now begins. `lock` says what the process did to itself.
+    fn head(&self, lock: &str, marks: &[Vec<u8>]) -> Look {
+        let user = rustix::process::geteuid();
+        let who = if user.is_root() { "root".to_owned() } else { format!("user (uid {})", user.as_raw()) };
+        Look {
+            schema: BUNDLE_SCHEMA.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started: now().to_string(),
+            asset: self.asset(),
+            place: self.tree.path().display().to_string(),
+            privilege: format!("{who}; {lock}"),
+            methods: methods(self.live),
+            marks: marks.iter().map(|mark| hex(mark)).collect(),
+        }
+    }
+
+    fn place<'a>(&'a self, marks: &'a [Vec<u8>]) -> Place<'a> {
+        Place { tree: &self.tree, borders: &self.borders, live: self.live, marks }
+    }
+
+    /// What only a running machine has, where the place is one.
+    fn host<S: Sink>(&self, sink: S) -> (Looked, S) {
+        if self.live { look_at_host(&self.place(&[]), sink) } else { (Looked::default(), sink) }
+    }
+
+    fn files<S: Sink>(&self, global: &Global, looking: &Looking, marks: &[Vec<u8>], first: S, new: impl Fn() -> S) -> (Looked, Vec<S>) {
+        let threads = looking.threads.map_or_else(
+            || std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get),
+            usize::from,
+        );
+        let mut sinks: Vec<S> = (1..threads).map(|_| new()).collect();
+        sinks.insert(0, first);
+        let progress = Progress::begin(global, &self.name);
+        // A reader that panics becomes a gap; its message on stderr would only alarm.
+        let hook = std::panic::take_hook();
+        if !global.verbose {
+            std::panic::set_hook(Box::new(|_| {}));
+        }
+        let looked = look(&self.place(marks), sinks, &progress.files);
+        std::panic::set_hook(hook);
+        looked
+    }
+
+    /// Looks, and recognises on the way. `lock` locks the process down, once what needs more is done, and says how far.
+    pub(crate) fn identify(
+        &self,
+        global: &Global,
+        looking: &Looking,
+        recogniser: &Recogniser,
+        lock: impl FnOnce() -> String,
+    ) -> Subject {
+        let new = || IdentifySink { recogniser, hits: Hits::default(), gaps: Vec::new(), excluded: Vec::new() };
+        let (mut looked, first) = self.host(new());
+        let marks = recogniser.marks();
+        let look = self.head(&lock(), &marks);
+        let (files, sinks) = self.files(global, looking, &marks, first, new);
+        looked.add(&files);
+        let mut subject = gathered(recogniser, look, Some(ending(&looked)), sinks);
+        self.hash(&mut subject.findings);
+        subject
+    }
+
+    /// Looks, and writes everything into a bundle.
+    pub(crate) fn inventory(
+        &self,
+        global: &Global,
+        looking: &Looking,
+        marks: &[Vec<u8>],
+        lock: impl FnOnce() -> String,
+        out: &Path,
+    ) -> Result<Inventoried, CommandError> {
+        let kept = Kept::default();
+        let (mut looked, kept) = self.host(kept);
+        let look = self.head(&lock(), marks);
+        let shared = Mutex::new(Shared { writer: BundleWriter::create(out, &look)?, error: None });
+        let new = || BundleSink { shared: &shared, lines: Vec::new(), listing: Listing::default(), gaps: 0 };
+        let mut first = new();
+        kept.artifacts.into_iter().for_each(|artifact| first.artifact(artifact));
+        kept.gaps.into_iter().for_each(|gap| first.gap(gap));
+        let (files, sinks) = self.files(global, looking, marks, first, new);
+        looked.add(&files);
+        let mut gaps = 0;
+        for mut sink in sinks {
+            sink.close_listing();
+            sink.flush();
+            gaps += sink.gaps;
+        }
+        let shared = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = shared.error {
+            return Err(error.into());
+        }
+        let ending = ending(&looked);
+        shared.writer.finish(&ending)?;
+        Ok(Inventoried { look, ending, gaps })
+    }
+
+    /// Hashes the files that evidence names, as long as that stays a small part of the look.
+    fn hash(&self, findings: &mut [Finding]) {
+        const MOST_BYTES: u64 = 4 << 30;
+        let mut budget = MOST_BYTES;
+        for evidence in findings.iter_mut().flat_map(|finding| &mut finding.evidence) {
+            let file = matches!(evidence.kind, ArtifactKind::File | ArtifactKind::Executable);
+            if file && evidence.sha256.is_none() && !evidence.locator.as_str().contains('!') {
+                evidence.sha256 = self.digest(evidence, &mut budget);
+            }
+        }
+    }
+
+    fn digest(&self, evidence: &Evidence, budget: &mut u64) -> Option<String> {
+        let path = locator::decode(evidence.locator.as_str());
+        let split = path.iter().rposition(|byte| *byte == b'/')?;
+        let (folder, name) = (&path[..split.max(1)], &path[split + 1..]);
+        let file = self.tree.folder(folder).ok()?.open(name).ok()?;
+        let size = file.size().ok()?;
+        *budget = budget.checked_sub(size)?;
+        let mut hash = Sha256::new();
+        let mut buffer = vec![0; 1 << 18];
+        let mut at = 0;
+        loop {
+            let read = file.read_at(at, &mut buffer).ok()?;
+            if read == 0 {
+                break;
+            }
+            hash.update(&buffer[..read]);
+            at += read as u64;
+        }
+        Some(hex(&hash.finalize()))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// `file` as seen from `root`, if it lies below it.
+fn inside(root: &Path, file: &Path) -> Option<Vec<u8>> {
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let whole = std::fs::canonicalize(parent).ok()?.join(file.file_name()?);
+    let rest = whole.strip_prefix(root).ok()?;
+    Some([b"/", std::os::unix::ffi::OsStrExt::as_bytes(rest.as_os_str())].concat())
+}
+
+fn ending(looked: &Looked) -> Ending {
+    Ending {
+        finished: now().to_string(),
+        files: looked.files,
+        folders: looked.folders,
+        bytes_read: looked.bytes_read,
+        artifacts: looked.artifacts,
+        by_collector: looked.by_collector.clone(),
+    }
+}
+
+/// Reads the bundle `file` and recognises in it.
+pub(crate) fn of_bundle(file: &Path, recogniser: &Recogniser) -> Result<Subject, PlaceError> {
+    let reader = BundleReader::open(file)?;
+    let look = reader.look.clone();
+    let mut sink = IdentifySink { recogniser, hits: Hits::default(), gaps: Vec::new(), excluded: Vec::new() };
+    sink.gaps.extend(not_collected(&look, recogniser));
+    let mut ending = None;
+    reader.records(&mut |record| match record {
+        Record::Look(_) => {}
+        Record::Listing(listing) => sink.listing(&listing),
+        Record::Artifact(artifact) => sink.artifact(artifact),
+        Record::Gap(gap) => sink.gap(gap),
+        Record::Excluded(excluded) => sink.excluded(excluded),
+        Record::Ending(end) => ending = Some(end),
+    });
+    Ok(gathered(recogniser, look, ending, vec![sink]))
+}
+
+/// What is asked for now and was not looked for when the bundle was made, though this version would.
+fn not_collected(look: &Look, recogniser: &Recogniser) -> Option<Gap> {
+    let then = look.not_collected();
+    let now: std::collections::BTreeSet<_> = methods(look.asset.kind == AssetKind::Host)
+        .into_iter()
+        .filter(|method| method.state == MethodState::Used)
+        .flat_map(|method| method.attributes)
+        .collect();
+    let asked = recogniser.attributes();
+    let mut missing: Vec<String> =
+        asked.iter().filter(|it| then.contains(it) && now.contains(it)).map(ToString::to_string).collect();
+    let marks = recogniser.marks().iter().filter(|mark| !look.marks.contains(&hex(mark))).count();
+    if marks > 0 {
+        missing.push(format!("{marks} mark(s) in executables"));
+    }
+    (!missing.is_empty()).then(|| Gap {
+        locator: Locator("/".to_owned()),
+        reason: GapReason::NotCollected,
+        hides: Presences::FILES,
+        collector: "bundle".to_owned(),
+        detail: missing.join(", "),
+    })
+}
+
+fn gathered(recogniser: &Recogniser, look: Look, ending: Option<Ending>, sinks: Vec<IdentifySink<'_>>) -> Subject {
+    let mut hits = Hits::default();
+    let (mut gaps, mut excluded) = (Vec::new(), Vec::new());
+    for sink in sinks {
+        hits.absorb(sink.hits);
+        gaps.extend(sink.gaps);
+        excluded.extend(sink.excluded);
+    }
+    gaps.sort_by(|one: &Gap, other| (&one.locator, one.reason).cmp(&(&other.locator, other.reason)));
+    excluded.sort_by(|one: &Excluded, other| one.locator.cmp(&other.locator));
+    let findings = gather(recogniser, &look.asset.id, hits);
+    Subject { look, ending, findings, gaps, excluded }
+}
+
+/// What an inventory came to.
+pub(crate) struct Inventoried {
+    pub(crate) look: Look,
+    pub(crate) ending: Ending,
+    pub(crate) gaps: u64,
+}
+
+/// Keeps what comes in before there is a bundle to write it to.
+#[derive(Default)]
+struct Kept {
+    artifacts: Vec<Artifact>,
+    gaps: Vec<Gap>,
+}
+
+impl Sink for Kept {
+    fn folder(&mut self, _path: &str) {}
+    fn entry(&mut self, _path: &str, _name: &str, _kind: EntryKind, _owner: Option<&str>) {}
+    fn artifact(&mut self, artifact: Artifact) {
+        self.artifacts.push(artifact);
+    }
+    fn gap(&mut self, gap: Gap) {
+        self.gaps.push(gap);
+    }
+    fn excluded(&mut self, _excluded: Excluded) {}
+}
+
+/// Recognises as things come in.
+struct IdentifySink<'a> {
+    recogniser: &'a Recogniser,
+    hits: Hits,
+    gaps: Vec<Gap>,
+    excluded: Vec<Excluded>,
+}
+
+impl IdentifySink<'_> {
+    fn listing(&mut self, listing: &Listing) {
+        let top = listing.dir.trim_end_matches('/');
+        let mut path = String::new();
+        let mut owners = vec![None; listing.names.len()];
+        for (owner, list) in &listing.owners {
+            for at in list {
+                if let Some(place) = owners.get_mut(*at as usize) {
+                    *place = Some(owner.as_str());
+                }
+            }
+        }
+        for (name, owner) in listing.names.iter().zip(owners) {
+            let (name, folder) = name.strip_suffix('/').map_or((name.as_str(), false), |name| (name, true));
+            path.clear();
+            path.push_str(top);
+            path.push('/');
+            path.push_str(name);
+            self.recogniser.entry(&path, name, folder, owner, &mut self.hits);
+        }
+    }
+}
+
+impl Sink for IdentifySink<'_> {
+    fn folder(&mut self, _path: &str) {}
+
+    fn entry(&mut self, path: &str, name: &str, kind: EntryKind, owner: Option<&str>) {
+        self.recogniser.entry(path, name, kind == EntryKind::Folder, owner, &mut self.hits);
+    }
+
+    fn artifact(&mut self, artifact: Artifact) {
+        self.recogniser.artifact(&artifact, &mut self.hits);
+    }
+
+    fn gap(&mut self, gap: Gap) {
+        self.gaps.push(gap);
+    }
+
+    fn excluded(&mut self, excluded: Excluded) {
+        self.excluded.push(excluded);
+    }
+}
+
+struct Shared {
+    writer: BundleWriter,
+    error: Option<PlaceError>,
+}
+
+/// Writes as things come in: lines are gathered by each thread and handed over in pieces.
+struct BundleSink<'a> {
+    shared: &'a Mutex<Shared>,
+    lines: Vec<u8>,
+    listing: Listing,
+    gaps: u64,
+}
+
+/// How many names a line of a listing holds at most: a folder with more goes on in the next.
+const NAMES_A_LINE: usize = 4096;
+/// How many bytes of lines a thread keeps before it hands them over.
+const PIECE: usize = 256 << 10;
+
+impl BundleSink<'_> {
+    fn record(&mut self, record: &Record) {
+        // Records are plain data: they always have a JSON form.
+        if serde_json::to_writer(&mut self.lines, record).is_ok() {
+            self.lines.push(b'\n');
+        }
+        if self.lines.len() > PIECE {
+            self.flush();
+        }
+    }
+
+    fn close_listing(&mut self) {
+        if !self.listing.names.is_empty() {
+            let next = Listing { dir: self.listing.dir.clone(), ..Listing::default() };
+            let listing = std::mem::replace(&mut self.listing, next);
+            self.record(&Record::Listing(listing));
+        }
+    }
+
+    fn flush(&mut self) {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = shared.writer.lines(&self.lines) {
+            shared.error = Some(error);
+        }
+        self.lines.clear();
+    }
+}
+
+impl Sink for BundleSink<'_> {
+    fn folder(&mut self, path: &str) {
+        self.close_listing();
+        path.clone_into(&mut self.listing.dir);
+    }
+
+    fn entry(&mut self, _path: &str, name: &str, kind: EntryKind, owner: Option<&str>) {
+        if let Some(owner) = owner
+            && let Ok(at) = u32::try_from(self.listing.names.len())
+        {
+            self.listing.owners.entry(owner.to_owned()).or_default().push(at);
+        }
+        self.listing.names.push(if kind == EntryKind::Folder { format!("{name}/") } else { name.to_owned() });
+        if self.listing.names.len() >= NAMES_A_LINE {
+            self.close_listing();
+        }
+    }
+
+    fn artifact(&mut self, artifact: Artifact) {
+        self.record(&Record::Artifact(artifact));
+    }
+
+    fn gap(&mut self, gap: Gap) {
+        self.gaps += 1;
+        self.record(&Record::Gap(gap));
+    }
+
+    fn excluded(&mut self, excluded: Excluded) {
+        self.record(&Record::Excluded(excluded));
+    }
+}
