@@ -1,5 +1,6 @@
 //! What a collector is: what it wants to see, what it does with it, and what it cannot see.
 
+use crate::marks::Marks;
 use ostrakon_model::{Artifact, ArtifactKind, Attribute, Gap, GapReason, Locator, Presences};
 use ostrakon_place::{Fault, File, Tree};
 
@@ -81,7 +82,7 @@ pub struct Context<'a> {
     /// Is it the running machine?
     pub live: bool,
     /// Bytes that some indicator asks for in executables.
-    pub marks: &'a [Vec<u8>],
+    pub marks: &'a Marks,
 }
 
 /// One open file, as a collector sees it.

@@ -6,6 +6,7 @@
 pub mod collector;
 mod collectors;
 pub mod look;
+pub mod marks;
 mod owners;
 mod reading;
 pub mod registry;
@@ -14,6 +15,7 @@ mod sqlite;
 
 pub use collector::{Collector, Context, Interest, Meta, Out, Outcome, Seen};
 pub use look::{Looked, Place, Sink, look, look_at_host};
+pub use marks::Marks;
 pub use registry::{COLLECTORS, methods};
 
 #[cfg(feature = "fuzzing")]

@@ -1,6 +1,7 @@
 //! The one pass over a place.
 
 use crate::collector::{Context, HEAD, Out, Outcome, Seen};
+use crate::marks::Marks;
 use crate::owners::Owners;
 use crate::registry::COLLECTORS;
 use crate::router::{Router, Wanted};
@@ -23,7 +24,7 @@ pub struct Place<'a> {
     /// Is it the running machine?
     pub live: bool,
     /// Bytes that some indicator asks for in executables.
-    pub marks: &'a [Vec<u8>],
+    pub marks: &'a Marks,
 }
 
 /// Takes what a look yields; one for each thread.

@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use ostrakon_collect::{COLLECTORS, Looked, Place, Sink, look};
+use ostrakon_collect::{COLLECTORS, Looked, Marks, Place, Sink, look};
 use ostrakon_model::{Artifact, Excluded, Gap};
 use ostrakon_place::{Borders, EntryKind, FolderTree};
 use std::collections::BTreeSet;
@@ -28,7 +28,8 @@ impl Sink for Kept {
     fn excluded(&mut self, _excluded: Excluded) {}
 }
 
-fn looked(root: &Path, marks: &[Vec<u8>]) -> (Looked, Kept) {
+fn looked(root: &Path, marks: &[&str]) -> (Looked, Kept) {
+    let marks = &Marks::of(marks.iter().map(|mark| mark.as_bytes().to_vec()).collect());
     let tree = FolderTree::open(root).unwrap();
     let place = Place { tree: &tree, borders: &Borders::default(), live: false, marks };
     let (looked, mut sinks) = look(&place, vec![Kept::default()], &AtomicU64::new(0));
@@ -90,7 +91,7 @@ fn the_page_of_collectors_is_the_registry() {
 fn what_real_tools_wrote_is_read() {
     for collector in COLLECTORS.iter().map(|collector| collector.meta().id).filter(|id| !WITHOUT.contains(id)) {
         for case in cases(collector, "real") {
-            let (_, kept) = looked(&case, &[b"Kaspersky Anti-Virus SDK".to_vec()]);
+            let (_, kept) = looked(&case, &["Kaspersky Anti-Virus SDK"]);
             let name = format!("{collector}-{}", case.file_name().unwrap().to_string_lossy());
             let mine: Vec<_> = kept.artifacts.iter().filter(|artifact| artifact.collector == collector).collect();
             let gaps: Vec<_> = kept.gaps.iter().filter(|gap| gap.collector == collector).collect();
@@ -114,7 +115,7 @@ fn what_real_tools_wrote_is_read() {
 fn damage_is_a_gap() {
     for collector in COLLECTORS.iter().map(|collector| collector.meta().id).filter(|id| !WITHOUT.contains(id)) {
         for case in cases(collector, "damaged") {
-            let (_, kept) = looked(&case, &[b"Kaspersky Anti-Virus SDK".to_vec()]);
+            let (_, kept) = looked(&case, &["Kaspersky Anti-Virus SDK"]);
             let gaps: Vec<_> = kept.gaps.iter().filter(|gap| gap.collector == collector).collect();
             assert!(!gaps.is_empty(), "{}: damage went unseen", case.display());
             let name = format!("{collector}-{}", case.file_name().unwrap().to_string_lossy());

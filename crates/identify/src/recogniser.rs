@@ -7,6 +7,7 @@ use ostrakon_model::{Artifact, ArtifactKind, Attribute, Locator, Presence};
 use ostrakon_order::pattern::Test;
 use ostrakon_order::{Dossier, Indicator, Product};
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 const FILE_PATH: Attribute = Attribute::known("file.path");
 const FILE_NAME: Attribute = Attribute::known("file.name");
@@ -20,7 +21,7 @@ pub struct Recogniser {
     indicators: Vec<(usize, usize)>,
     by_attribute: Vec<Matcher>,
     /// The same tests one by one, for paths whose parts are asked for.
-    paths: HashMap<u32, Single>,
+    paths: HashMap<u32, OnceLock<Single>>,
     /// Of each indicator with conditions: all must hold, each on any of its attributes.
     conditions: HashMap<u32, Vec<Vec<(Attribute, Single)>>>,
 }
@@ -48,7 +49,7 @@ impl Recogniser {
         let mut conditions = HashMap::new();
         for (number, indicator) in numbered() {
             if indicator.on.contains(&FILE_PATH) {
-                paths.insert(number, Single::of(FILE_PATH, &indicator.test));
+                paths.insert(number, OnceLock::new());
             }
             if !indicator.and.is_empty() {
                 let list = indicator.and.iter().map(|condition| {
@@ -76,10 +77,13 @@ impl Recogniser {
         &self.dossiers
     }
 
-    /// The bytes that indicators ask for in executables.
+    /// The bytes that indicators ask for in executables: of those that make findings, since reading every program for
+    /// what only supports one is not worth its time.
     pub fn marks(&self) -> Vec<Vec<u8>> {
-        let tests = self.dossiers.iter().flat_map(|dossier| &dossier.indicators).map(|indicator| &indicator.test);
-        let mut marks: Vec<Vec<u8>> = tests
+        let indicators = self.dossiers.iter().flat_map(|dossier| &dossier.indicators);
+        let mut marks: Vec<Vec<u8>> = indicators
+            .filter(|indicator| !indicator.supporting)
+            .map(|indicator| &indicator.test)
             .filter_map(|test| if let Test::Bytes(values) = test { Some(values.clone()) } else { None })
             .flatten()
             .collect();
@@ -196,7 +200,7 @@ impl Recogniser {
     }
 
     fn below(&self, number: u32, path: &str, files: u64, executables: u64, hits: &mut Hits) {
-        let Some((root, base)) = self.paths.get(&number).and_then(|single| single.parts(path)) else { return };
+        let Some((root, base)) = self.parts(number, path) else { return };
         if !can_be_root(root) {
             return;
         }
@@ -206,13 +210,19 @@ impl Recogniser {
         folder.root = root.len();
     }
 
+    /// Of a path that an indicator fits: what lies above the part it names, and that part.
+    fn parts<'v>(&self, number: u32, path: &'v str) -> Option<(&'v str, &'v str)> {
+        let single = self.paths.get(&number)?;
+        single.get_or_init(|| Single::of(FILE_PATH, &self.indicator(number).2.test)).parts(path)
+    }
+
     /// What lies above the part of a path that an indicator names; an error where that cannot be a root, so that the
     /// indicator speaks of another path.
     fn root_of(&self, number: u32, attribute: Attribute, value: &str) -> Result<Option<String>, NoRoot> {
         if attribute != FILE_PATH {
             return Ok(None);
         }
-        match self.paths.get(&number).and_then(|single| single.parts(value)) {
+        match self.parts(number, value) {
             Some((root, _)) if !can_be_root(root) => Err(NoRoot),
             found => Ok(found.map(|(root, _)| root.to_owned())),
         }

@@ -4,7 +4,7 @@ use crate::args::{Global, Looking};
 use crate::error::CommandError;
 use crate::terminal::Progress;
 use jiff::Timestamp;
-use ostrakon_collect::{Looked, Place, Sink, look, look_at_host, methods};
+use ostrakon_collect::{Looked, Marks, Place, Sink, look, look_at_host, methods};
 use ostrakon_identify::evidence::Evidence;
 use ostrakon_identify::finding::gather;
 use ostrakon_identify::{Finding, Hits, Recogniser, Subject};
@@ -107,7 +107,7 @@ impl Opened {
     }
 
     /// The head of the look that now begins. `lock` says what the process did to itself.
-    fn head(&self, lock: &str, marks: &[Vec<u8>]) -> Look {
+    fn head(&self, lock: &str, marks: &Marks) -> Look {
         let user = rustix::process::geteuid();
         let who = if user.is_root() { "root".to_owned() } else { format!("user (uid {})", user.as_raw()) };
         Look {
@@ -118,20 +118,20 @@ impl Opened {
             place: self.tree.path().display().to_string(),
             privilege: format!("{who}; {lock}"),
             methods: methods(self.live),
-            marks: marks.iter().map(|mark| hex(mark)).collect(),
+            marks: marks.bytes().iter().map(|mark| hex(mark)).collect(),
         }
     }
 
-    fn place<'a>(&'a self, marks: &'a [Vec<u8>]) -> Place<'a> {
+    fn place<'a>(&'a self, marks: &'a Marks) -> Place<'a> {
         Place { tree: &self.tree, borders: &self.borders, live: self.live, marks }
     }
 
     /// What only a running machine has, where the place is one.
     fn host<S: Sink>(&self, sink: S) -> (Looked, S) {
-        if self.live { look_at_host(&self.place(&[]), sink) } else { (Looked::default(), sink) }
+        if self.live { look_at_host(&self.place(&Marks::default()), sink) } else { (Looked::default(), sink) }
     }
 
-    fn files<S: Sink>(&self, global: &Global, looking: &Looking, marks: &[Vec<u8>], first: S, new: impl Fn() -> S) -> (Looked, Vec<S>) {
+    fn files<S: Sink>(&self, global: &Global, looking: &Looking, marks: &Marks, first: S, new: impl Fn() -> S) -> (Looked, Vec<S>) {
         let threads = looking.threads.map_or_else(
             || std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get),
             usize::from,
@@ -159,7 +159,7 @@ impl Opened {
     ) -> Subject {
         let new = || IdentifySink { recogniser, hits: Hits::default(), gaps: Vec::new(), excluded: Vec::new() };
         let (mut looked, first) = self.host(new());
-        let marks = recogniser.marks();
+        let marks = Marks::of(recogniser.marks());
         let look = self.head(&lock(), &marks);
         let (files, sinks) = self.files(global, looking, &marks, first, new);
         looked.add(&files);
@@ -173,7 +173,7 @@ impl Opened {
         &self,
         global: &Global,
         looking: &Looking,
-        marks: &[Vec<u8>],
+        marks: &Marks,
         lock: impl FnOnce() -> String,
         out: &Path,
     ) -> Result<Inventoried, CommandError> {
@@ -242,8 +242,12 @@ fn hex(bytes: &[u8]) -> String {
 
 /// `file` as seen from `root`, if it lies below it.
 fn inside(root: &Path, file: &Path) -> Option<Vec<u8>> {
+    // A file that is still to be written lies in a folder that is there.
     let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let whole = std::fs::canonicalize(parent).ok()?.join(file.file_name()?);
+    let whole = match std::fs::canonicalize(file) {
+        Ok(whole) => whole,
+        Err(_) => std::fs::canonicalize(parent).ok()?.join(file.file_name()?),
+    };
     let rest = whole.strip_prefix(root).ok()?;
     Some([b"/", std::os::unix::ffi::OsStrExt::as_bytes(rest.as_os_str())].concat())
 }

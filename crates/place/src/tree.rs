@@ -50,7 +50,8 @@ pub trait File {
         loop {
             let read = self.read_at(filled as u64, &mut bytes[filled..])?;
             filled += read;
-            if read == 0 {
+            // A file of the kernel says it has no size, and gives what it has piece by piece.
+            if read == 0 || (size > 0 && filled as u64 == size) {
                 bytes.truncate(filled);
                 return Ok(bytes);
             }

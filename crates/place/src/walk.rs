@@ -19,7 +19,7 @@ pub trait Visitor: Send {
 
 /// Walks `tree` with one thread per visitor and gives the visitors back.
 pub fn walk<V: Visitor>(tree: &dyn Tree, borders: &Borders, visitors: Vec<V>) -> Vec<V> {
-    let queue = Queue { state: Mutex::new(State { folders: vec![b"/".to_vec()], working: 0 }), more: Condvar::new() };
+    let queue = Queue { state: Mutex::new(State { folders: vec![b"/".to_vec()], working: 0, waiting: 0 }), more: Condvar::new() };
     std::thread::scope(|scope| {
         let threads: Vec<_> = visitors
             .into_iter()
@@ -84,6 +84,7 @@ struct Queue {
 struct State {
     folders: Vec<Vec<u8>>,
     working: usize,
+    waiting: usize,
 }
 
 impl Queue {
@@ -101,14 +102,16 @@ impl Queue {
             if state.working == 0 {
                 return None;
             }
+            state.waiting += 1;
             state = self.more.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
         }
     }
 
     fn done(&self, found: Vec<Vec<u8>>) {
         let mut state = self.lock();
         state.working -= 1;
-        let wake = !found.is_empty() || state.working == 0;
+        let wake = state.waiting > 0 && (!found.is_empty() || state.working == 0);
         state.folders.extend(found);
         drop(state);
         if wake {

@@ -7,7 +7,9 @@ use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{Dyn, FileHeader, ProgramHeader, SectionHeader};
 use object::{Endianness, ReadCache, ReadRef};
 use ostrakon_model::{Artifact, ArtifactKind, Attribute, GapReason, Presence, Presences};
+use crate::marks::Marks;
 use ostrakon_place::File;
+use std::cell::RefCell;
 use std::ops::Range;
 
 pub(crate) struct Elf;
@@ -63,7 +65,7 @@ impl Collector for Elf {
             }
         });
         let searched = read.and_then(|ranges| {
-            if seen.context.marks.is_empty() { Ok(()) } else { search(seen.file, &ranges, seen.context.marks, &mut artifact) }
+            if seen.context.marks.bytes().is_empty() { Ok(()) } else { search(seen.file, &ranges, seen.context.marks, &mut artifact) }
         });
         out.add(artifact);
         match searched {
@@ -175,18 +177,24 @@ where
     E: FileHeader<Endian = Endianness>,
     R: ReadRef<'a>,
 {
-    let sections = header.section_headers(endian, data).unwrap_or_default();
+    let table = header.sections(endian, data).unwrap_or_default();
+    let sections = table.iter();
+    // Tables for unwinding the stack are a large part of a program, and hold no text.
+    let unwinding = |section: &E::SectionHeader| {
+        let name = table.section_name(endian, section).unwrap_or_default();
+        matches!(name, b".eh_frame" | b".eh_frame_hdr" | b".gcc_except_table")
+    };
     let inside = |start: u64, size: u64| {
         let end = start.checked_add(size)?;
         (size > 0 && end <= length).then_some(start..end)
     };
     let of_sections: Vec<_> = sections
-        .iter()
         .filter(|section| {
             let flags = section.sh_flags(endian);
             section.sh_type(endian) == elf::SHT_PROGBITS
                 && flags.contains(elf::SHF_ALLOC)
                 && !flags.contains(elf::SHF_EXECINSTR)
+                && !unwinding(section)
         })
         .filter_map(|section| inside(section.sh_offset(endian).into(), section.sh_size(endian).into()))
         .collect();
@@ -197,33 +205,37 @@ where
     loads.filter_map(|program| inside(program.p_offset(endian).into(), program.p_filesz(endian).into())).collect()
 }
 
+thread_local! {
+    /// One for each thread: a fresh one for each program would cost more than the search.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; PIECE]);
+}
+
 /// Looks for every mark in `ranges`, piece by piece; pieces overlap so that a mark on a border is found.
-fn search(file: &dyn File, ranges: &[Range<u64>], marks: &[Vec<u8>], artifact: &mut Artifact) -> Result<(), String> {
-    let overlap = marks.iter().map(Vec::len).max().unwrap_or(1) - 1;
-    let finders: Vec<_> = marks.iter().map(memchr::memmem::Finder::new).collect();
-    let mut found = vec![false; marks.len()];
-    let mut buffer = vec![0; PIECE];
+fn search(file: &dyn File, ranges: &[Range<u64>], marks: &Marks, artifact: &mut Artifact) -> Result<(), String> {
+    let overlap = marks.bytes().iter().map(Vec::len).max().unwrap_or(1) - 1;
+    let mut found = vec![false; marks.bytes().len()];
     // Lying section headers could name one part of the file again and again.
     let mut budget = file.size().map_err(|fault| fault.detail)?.saturating_mul(2);
-    for range in ranges {
-        let mut at = range.start;
-        while at < range.end {
-            if budget == 0 {
-                return Err("its section headers name the same bytes again and again".to_owned());
+    BUFFER.with_borrow_mut(|buffer| {
+        for range in ranges {
+            let mut at = range.start;
+            while at < range.end {
+                if budget == 0 {
+                    return Err("its section headers name the same bytes again and again".to_owned());
+                }
+                let want = usize::try_from(range.end - at).map_or(PIECE, |left| left.min(PIECE));
+                let read = file.read_at(at, &mut buffer[..want]).map_err(|fault| fault.detail)?;
+                marks.find(&buffer[..read], &mut found);
+                budget = budget.saturating_sub(read as u64);
+                if read < want || at + read as u64 >= range.end {
+                    break;
+                }
+                at += (read - overlap) as u64;
             }
-            let want = usize::try_from(range.end - at).map_or(PIECE, |left| left.min(PIECE));
-            let read = file.read_at(at, &mut buffer[..want]).map_err(|fault| fault.detail)?;
-            for (finder, found) in finders.iter().zip(&mut found) {
-                *found = *found || finder.find(&buffer[..read]).is_some();
-            }
-            budget = budget.saturating_sub(read as u64);
-            if read < want || at + read as u64 >= range.end {
-                break;
-            }
-            at += (read - overlap) as u64;
         }
-    }
-    for (mark, _) in marks.iter().zip(found).filter(|(_, found)| *found) {
+        Ok(())
+    })?;
+    for (mark, _) in marks.bytes().iter().zip(found).filter(|(_, found)| *found) {
         artifact.push(BYTES, hex(mark));
     }
     Ok(())

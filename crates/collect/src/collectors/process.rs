@@ -66,15 +66,20 @@ impl Collector for Process {
     }
 }
 
-/// One process, and whether its executable could be read. Kernel threads are none.
+/// One process, and whether it let its executable be asked about. Kernel threads are none.
 fn process(context: &Context<'_>, path: &[u8]) -> Result<(Option<Artifact>, bool), Fault> {
     let folder = context.tree.folder(path)?;
     let name = folder.open(b"comm")?.read_all(4096)?;
     let command = folder.open(b"cmdline")?.read_all(16 << 20)?;
+    let mut asked = true;
     let exe = match folder.link(b"exe") {
         Ok(exe) => Some(exe),
         Err(fault) if fault.gone && command.is_empty() => return Ok((None, true)),
-        Err(_) => None,
+        Err(fault) => {
+            // Gone: it was started from a file system that is no longer there.
+            asked = fault.gone;
+            None
+        }
     };
     let command: Vec<_> = command.split(|byte| *byte == 0).filter(|word| !word.is_empty()).map(encode).collect();
     let mut artifact = Artifact::new(ArtifactKind::Process, Locator::of_path(path), "")
@@ -83,5 +88,5 @@ fn process(context: &Context<'_>, path: &[u8]) -> Result<(Option<Artifact>, bool
     if let Some(exe) = &exe {
         artifact.push(PATH, encode(exe.strip_suffix(b" (deleted)").unwrap_or(exe)));
     }
-    Ok((Some(artifact), exe.is_some()))
+    Ok((Some(artifact), asked))
 }

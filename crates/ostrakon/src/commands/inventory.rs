@@ -4,6 +4,7 @@ use crate::args::{Global, Inventory};
 use crate::error::CommandError;
 use crate::looking::{Inventoried, Opened};
 use crate::{builtin, lockdown, terminal};
+use ostrakon_collect::Marks;
 use ostrakon_identify::Recogniser;
 
 pub(crate) fn run(global: &Global, args: &Inventory) -> Result<u8, CommandError> {
@@ -13,7 +14,7 @@ pub(crate) fn run(global: &Global, args: &Inventory) -> Result<u8, CommandError>
     }
     // The marks of every dossier at hand: a later order can then be asked about them.
     let library = builtin::library(global)?;
-    let marks = Recogniser::of(library.dossiers.into_values().collect())?.marks();
+    let marks = Marks::of(Recogniser::of(library.dossiers.into_values().collect())?.marks());
     let opened = Opened::open(args.place.as_deref(), &args.looking, &[&args.out])?;
     let lock = || lockdown::lock(&[&args.out]);
     let Inventoried { look, ending, gaps } = opened.inventory(global, &args.looking, &marks, lock, &args.out)?;

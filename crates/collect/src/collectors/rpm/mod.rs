@@ -5,6 +5,7 @@ mod header;
 mod ndb;
 
 use crate::collector::{Collector, Context, Interest, Meta, Out, Outcome, Seen};
+use crate::marks::Marks;
 use crate::owners::Owners;
 use crate::sqlite;
 use header::Header;
@@ -115,7 +116,7 @@ pub(crate) fn owned(tree: &dyn Tree, owners: &mut Owners) {
         let Ok(file) = tree.find(&path) else { continue };
         let mut head = [0; crate::collector::HEAD];
         let Ok(read) = file.read_at(0, &mut head) else { continue };
-        let context = Context { tree, live: false, marks: &[] };
+        let context = Context { tree, live: false, marks: &Marks::default() };
         let (text, head) = (String::from_utf8_lossy(&path), &head[..read]);
         let seen = Seen { path: &path, text: &text, head, file: file.as_ref(), root: b"", context };
         // A database that cannot be read gives no owners; the collector reports the gap.
