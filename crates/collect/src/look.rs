@@ -6,9 +6,7 @@ use crate::owners::Owners;
 use crate::registry::COLLECTORS;
 use crate::router::{Router, Wanted};
 use ostrakon_model::locator::encode;
-use ostrakon_model::{
-    Artifact, ArtifactKind, Excluded, Exclusion, Gap, GapReason, Locator, Presence, Presences,
-};
+use ostrakon_model::{Artifact, ArtifactKind, Excluded, Exclusion, Gap, GapReason, Locator, Presence, Presences};
 use ostrakon_place::{Borders, Entry, EntryKind, Fault, File, Folder, Tree, Visitor, walk};
 use std::cell::Cell;
 use std::collections::BTreeMap;

@@ -3,8 +3,8 @@
 use crate::collectors::{apk, dpkg, rpm};
 use ostrakon_place::Tree;
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Paths of packaged files, as hashes: a large system has some hundred thousand.
 #[derive(Debug, Default)]

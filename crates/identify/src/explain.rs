@@ -50,15 +50,21 @@ pub fn explain(recogniser: &Recogniser, artifact: &Artifact) -> Explanation {
             for (attribute, value) in artifact.attributes.iter().filter(|(name, _)| indicator.on.contains(name)) {
                 let fits = Single::of(*attribute, &indicator.test).fits(value);
                 let failed = indicator.and.iter().find(|condition| {
-                    !condition.on.iter().any(|on| {
-                        artifact.values(*on).any(|value| Single::of(*on, &condition.test).fits(value))
-                    })
+                    !condition
+                        .on
+                        .iter()
+                        .any(|on| artifact.values(*on).any(|value| Single::of(*on, &condition.test).fits(value)))
                 });
                 let why = match (fits, failed) {
                     (false, _) => "the value does not fit".to_owned(),
                     (true, Some(condition)) => {
                         let on: Vec<_> = condition.on.iter().map(|on| on.name()).collect();
-                        format!("it asks besides that {} {} {}", on.join(" or "), condition.test.word(), condition.test.says())
+                        format!(
+                            "it asks besides that {} {} {}",
+                            on.join(" or "),
+                            condition.test.word(),
+                            condition.test.says()
+                        )
                     }
                     (true, None) if indicator.supporting => "adds to a finding, makes none".to_owned(),
                     (true, None) => match indicator.grade {
@@ -84,7 +90,9 @@ pub fn explain(recogniser: &Recogniser, artifact: &Artifact) -> Explanation {
         let start: String = value.chars().take(3).collect();
         (row.why.starts_with("the value"), !asks.contains(&value), !asks.contains(&start))
     };
-    explanation.misses.sort_by(|one, other| near(one).cmp(&near(other)).then_with(|| one.indicator.cmp(&other.indicator)));
+    explanation
+        .misses
+        .sort_by(|one, other| near(one).cmp(&near(other)).then_with(|| one.indicator.cmp(&other.indicator)));
     let names = artifact.attributes.iter().map(|(name, _)| *name);
     explanation.unasked = names.filter(|name| !tested.contains(name)).collect();
     explanation.findings = found(recogniser, artifact);
@@ -105,16 +113,20 @@ pub fn check_lookalikes(recogniser: &Recogniser) -> Vec<Diagnostic> {
         for lookalike in &dossier.lookalikes {
             // Other dossiers may know the thing well: a lookalike is one of its own vendor only.
             let taken = found(recogniser, &lookalike.artifact);
-            let wrong = taken.iter().filter(|finding| finding.vendor == dossier.id).find(|finding| {
-                lookalike.at_most == AtMost::None || finding.grade > Grade::Possible
-            });
+            let wrong = taken
+                .iter()
+                .filter(|finding| finding.vendor == dossier.id)
+                .find(|finding| lookalike.at_most == AtMost::None || finding.grade > Grade::Possible);
             if let Some(finding) = wrong {
                 let (file, text, span) = lookalike.place.clone();
                 let by = finding.evidence.first().map_or("", |evidence| evidence.indicator.as_str());
                 faults.push(Diagnostic {
                     code: Code::Lookalike,
                     message: format!("`{}` is taken for {} ({}) by {by}", lookalike.what, finding.title, finding.grade),
-                    help: format!("narrow the indicator, or ask for a second attribute with `and`: {}", lookalike.reason),
+                    help: format!(
+                        "narrow the indicator, or ask for a second attribute with `and`: {}",
+                        lookalike.reason
+                    ),
                     file,
                     text,
                     span,

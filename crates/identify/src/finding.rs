@@ -137,12 +137,7 @@ fn class(presence: Presence) -> u8 {
     }
 }
 
-fn of_hit(
-    recogniser: &Recogniser,
-    hit: Hit,
-    roots: &BTreeSet<String>,
-    ours: &Own,
-) -> Option<(Group, Evidence)> {
+fn of_hit(recogniser: &Recogniser, hit: Hit, roots: &BTreeSet<String>, ours: &Own) -> Option<(Group, Evidence)> {
     let (_, _, indicator) = recogniser.indicator(hit.indicator);
     let dossier = dossier_of(recogniser, hit.indicator);
     let by_vendor = hit.owner.as_deref().is_some_and(|owner| ours.owns(dossier, owner));

@@ -26,14 +26,13 @@ const MANY: usize = 5_000;
 impl Matcher {
     pub(crate) fn of<'a>(attribute: Attribute, tests: impl Iterator<Item = (u32, &'a Test)>) -> Self {
         let syntax = attribute.info().syntax;
-        let mut matcher =
-            Self {
-                equal: HashMap::new(),
-                expressions: Vec::new(),
-                networks: Vec::new(),
-                set: OnceLock::new(),
-                path: syntax == Syntax::Path,
-            };
+        let mut matcher = Self {
+            equal: HashMap::new(),
+            expressions: Vec::new(),
+            networks: Vec::new(),
+            set: OnceLock::new(),
+            path: syntax == Syntax::Path,
+        };
         for (indicator, test) in tests {
             match test {
                 Test::Is(values) if syntax != Syntax::Path => {
@@ -139,7 +138,9 @@ impl Single {
         let slashed = slashes(value, self.path);
         let value = slashed.as_ref();
         let address = || value.parse::<IpAddr>();
-        if !self.networks.is_empty() && address().is_ok_and(|it| self.networks.iter().any(|network| network.contains(it))) {
+        if !self.networks.is_empty()
+            && address().is_ok_and(|it| self.networks.iter().any(|network| network.contains(it)))
+        {
             return true;
         }
         self.equal.iter().any(|equal| equal == value)

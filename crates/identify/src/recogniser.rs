@@ -52,9 +52,10 @@ impl Recogniser {
                 paths.insert(number, OnceLock::new());
             }
             if !indicator.and.is_empty() {
-                let list = indicator.and.iter().map(|condition| {
-                    condition.on.iter().map(|on| (*on, Single::of(*on, &condition.test))).collect()
-                });
+                let list = indicator
+                    .and
+                    .iter()
+                    .map(|condition| condition.on.iter().map(|on| (*on, Single::of(*on, &condition.test))).collect());
                 conditions.insert(number, list.collect());
             }
         }

@@ -59,7 +59,7 @@ impl GapReason {
     /// What a person can do about it.
     pub const fn way_out(self) -> &'static str {
         match self {
-            Self::PermissionDenied => "look again as root",
+            Self::PermissionDenied => "look again as root; where root may not either, accept the gap in the policy",
             Self::IoError => "check the disk or mount, then look again",
             Self::Corrupt | Self::Truncated => "repair or replace the file with its own tool, then look again",
             Self::Limit => "look at the place by itself",

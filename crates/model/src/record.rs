@@ -84,8 +84,12 @@ pub struct Look {
 impl Look {
     /// The attributes nobody collected in this look.
     pub fn not_collected(&self) -> Vec<Attribute> {
-        let collected: std::collections::BTreeSet<_> =
-            self.methods.iter().filter(|method| method.state == MethodState::Used).flat_map(|m| &m.attributes).collect();
+        let collected: std::collections::BTreeSet<_> = self
+            .methods
+            .iter()
+            .filter(|method| method.state == MethodState::Used)
+            .flat_map(|m| &m.attributes)
+            .collect();
         Attribute::all().filter(|attribute| !collected.contains(attribute)).collect()
     }
 }

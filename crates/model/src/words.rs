@@ -67,13 +67,8 @@ impl Presences {
     /// No presence.
     pub const NONE: Self = Self(0);
     /// Every presence that files on a machine can show: all but running, contact and procured.
-    pub const FILES: Self = Self::of(&[
-        Presence::Installed,
-        Presence::Dormant,
-        Presence::Embedded,
-        Presence::Remnant,
-        Presence::Declared,
-    ]);
+    pub const FILES: Self =
+        Self::of(&[Presence::Installed, Presence::Dormant, Presence::Embedded, Presence::Remnant, Presence::Declared]);
 
     /// The set of `words`.
     pub const fn of(words: &[Presence]) -> Self {

@@ -65,10 +65,20 @@ impl Calendar {
         let mut faults = Faults::of(file, text);
         let Some(raw) = faults.parse::<RawCalendar>("docs/orders.md") else { return Err(faults.list) };
         if raw.schema != "ostrakon/calendar/1" {
-            faults.add(Code::Schema, 0..0, "not a calendar this program knows", "write schema = \"ostrakon/calendar/1\"");
+            faults.add(
+                Code::Schema,
+                0..0,
+                "not a calendar this program knows",
+                "write schema = \"ostrakon/calendar/1\"",
+            );
         }
         if raw.source.is_empty() {
-            faults.add(Code::Source, 0..0, "a calendar without a source", "add a [[source]] that says where the days are from");
+            faults.add(
+                Code::Source,
+                0..0,
+                "a calendar without a source",
+                "add a [[source]] that says where the days are from",
+            );
         }
         let weekend = raw.weekend.iter().filter_map(|day| weekday(day)).collect::<Vec<_>>();
         if weekend.len() != raw.weekend.len() {

@@ -119,7 +119,9 @@ impl Moment {
             return Ok(Self { day: instant.date(), instant: Some(instant) });
         }
         let day = text.parse::<Date>().map_err(|_| {
-            OrderError::Clock(format!("`{text}` is no day: write 2017-09-13, or an instant such as 2017-09-13T12:00-04:00"))
+            OrderError::Clock(format!(
+                "`{text}` is no day: write 2017-09-13, or an instant such as 2017-09-13T12:00-04:00"
+            ))
         })?;
         Ok(Self { day, instant: None })
     }

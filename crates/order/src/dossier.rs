@@ -1,8 +1,8 @@
 //! A dossier that holds together: how one vendor's products are recognised and removed.
 
 use crate::diagnostic::{Code, Diagnostic, Faults};
-use crate::dossier_raw::{OneOrMany, RawCondition, RawDossier, RawIndicator, RawLookalike};
 pub use crate::dossier_raw::{AtMost, Embeds, Fact, Removal, Step};
+use crate::dossier_raw::{OneOrMany, RawCondition, RawDossier, RawIndicator, RawLookalike};
 use crate::order::check_id;
 use crate::pattern::{Test, parse_bytes};
 use ostrakon_model::vocabulary::Syntax;
@@ -294,7 +294,8 @@ impl Builder {
     fn indicator(&mut self, file: &str, raw: RawIndicator, faults: &mut Faults<'_>) {
         let span = raw.id.span();
         check_id(&raw.id, faults);
-        let Some(product) = self.dossier.products.iter().position(|product| product.id == *raw.product.get_ref()) else {
+        let Some(product) = self.dossier.products.iter().position(|product| product.id == *raw.product.get_ref())
+        else {
             let known = self.dossier.products.iter().map(|product| product.id.as_str()).collect::<Vec<_>>().join(", ");
             let message = format!("no product is called `{}`", raw.product.get_ref());
             faults.add(Code::Reference, raw.product.span(), message, format!("products of this dossier: {known}"));
@@ -453,7 +454,12 @@ fn test_of(
             let help = "`bytes` is the test for attributes of bytes, and the only one";
             faults.add(Code::Test, span.clone(), format!("`{}` cannot test `{attribute}`", test.word()), help);
         } else if let Err(problem) = test.expressions(syntax) {
-            faults.add(Code::Test, span.clone(), format!("`{}` on `{attribute}`: {problem}", test.word()), "mend the pattern");
+            faults.add(
+                Code::Test,
+                span.clone(),
+                format!("`{}` on `{attribute}`: {problem}", test.word()),
+                "mend the pattern",
+            );
         }
     }
     Some(test)

@@ -60,7 +60,9 @@ impl Library {
 
     /// The order called `id`, by its id or an alias.
     pub fn order(&self, id: &str) -> Result<&Order, OrderError> {
-        let alias = |order: &&Order| order.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(id));
+        let alias = |order: &&Order| {
+            order.id.eq_ignore_ascii_case(id) || order.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(id))
+        };
         let found = self.orders.get(id).or_else(|| self.orders.values().find(alias));
         found.ok_or_else(|| OrderError::UnknownOrder { id: id.to_owned(), known: names(&self.orders) })
     }

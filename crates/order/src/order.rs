@@ -2,12 +2,12 @@
 
 use crate::clock::{Offset, Start};
 use crate::diagnostic::{Code, Diagnostic, Faults};
-use crate::order_raw::{RawObligation, RawOrder, When};
 pub use crate::order_raw::{
     Act, Confidence, Decision, Depth, FilledBy, Force, Instrument, Mark, Party, Per, RawBound as Bound,
     RawClosure as Closure, RawEntity as Entity, RawField as Field, RawMeasure as Measure, RawReport as Report,
     RawSource as Citation, RawThings as Things, RawVendorReply as VendorReply, RawWaiver as Waiver, Roll, Status, Verb,
 };
+use crate::order_raw::{RawObligation, RawOrder, When};
 use crate::scope::{Rule, Scope};
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
@@ -240,7 +240,8 @@ impl Order {
             if let Some(report) = &obligation.report
                 && !report_ids.contains(report.get_ref().as_str())
             {
-                let help = format!("reports of this order: {}", report_ids.iter().copied().collect::<Vec<_>>().join(", "));
+                let help =
+                    format!("reports of this order: {}", report_ids.iter().copied().collect::<Vec<_>>().join(", "));
                 faults.add(Code::Reference, report.span(), format!("no report is called `{}`", report.get_ref()), help);
             }
             obligations.extend(check_obligation(obligation, &obligation_ids, faults));
@@ -248,7 +249,8 @@ impl Order {
         for report in &raw.report {
             for id in &report.serves {
                 if !obligation_ids.contains(id) {
-                    let help = format!("obligations: {}", obligation_ids.iter().cloned().collect::<Vec<_>>().join(", "));
+                    let help =
+                        format!("obligations: {}", obligation_ids.iter().cloned().collect::<Vec<_>>().join(", "));
                     let at = text.find(&format!("\"{id}\"")).map_or(0..0, |at| at..at + id.len() + 2);
                     faults.add(Code::Reference, at, format!("no obligation is called `{id}`"), help);
                 }
@@ -389,7 +391,12 @@ fn check_obligation(raw: RawObligation, ids: &BTreeSet<String>, faults: &mut Fau
     };
     for before in &raw.after {
         if !ids.contains(before.get_ref()) {
-            faults.add(Code::Reference, before.span(), format!("no obligation is called `{}`", before.get_ref()), known());
+            faults.add(
+                Code::Reference,
+                before.span(),
+                format!("no obligation is called `{}`", before.get_ref()),
+                known(),
+            );
         }
     }
     let mut start = |when: &Option<Spanned<When>>| {

@@ -130,7 +130,11 @@ pub(crate) fn parse_bytes(text: &str) -> Result<Vec<u8>, String> {
             .ok_or_else(|| format!("`{text}`: write hex pairs such as 4b 41 56, or text:KAV"))?,
     };
     // Four bytes turn up by chance in any large program.
-    if bytes.len() < 5 { Err(format!("`{text}` is too short to mean anything: five bytes at least")) } else { Ok(bytes) }
+    if bytes.len() < 5 {
+        Err(format!("`{text}` is too short to mean anything: five bytes at least"))
+    } else {
+        Ok(bytes)
+    }
 }
 
 /// Bytes as a dossier writes them.
@@ -190,7 +194,10 @@ fn variable(pattern: &str) -> (&'static str, &str) {
         ("%systemroot%", r"/(?:windows|winnt)"),
         ("%windir%", r"/(?:windows|winnt)"),
         ("%systemdrive%", ""),
-        ("%localappdata%", r"/(?:users|documents and settings)/[^/]*/(?:appdata/local|local settings/application data)"),
+        (
+            "%localappdata%",
+            r"/(?:users|documents and settings)/[^/]*/(?:appdata/local|local settings/application data)",
+        ),
         ("%appdata%", r"/(?:users|documents and settings)/[^/]*/(?:appdata/roaming|application data)"),
         ("%userprofile%", r"/(?:users|documents and settings)/[^/]*"),
         ("~", r"/(?:root|(?:home|users|documents and settings)/[^/]*)"),

@@ -84,9 +84,11 @@ impl Scope {
                     && rule.products.is_empty()
                     && rule.entities.is_empty()
             };
-            let first = self.rules.iter().filter(|rule| rule.takes(presence)).find(|rule| {
-                rule.decision == Decision::In || always_out(rule)
-            });
+            let first = self
+                .rules
+                .iter()
+                .filter(|rule| rule.takes(presence))
+                .find(|rule| rule.decision == Decision::In || always_out(rule));
             if first.is_some_and(|rule| rule.decision == Decision::In) {
                 open.insert(presence);
             }

@@ -23,15 +23,10 @@ fn library() -> Library {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut folders: Vec<_> = std::fs::read_dir(root.join("dossiers")).unwrap().map(|e| e.unwrap().path()).collect();
     folders.sort();
-    let dossiers = folders
-        .iter()
-        .map(|dir| (dir.file_name().unwrap().to_string_lossy().into_owned(), files(dir)))
-        .collect();
-    let source = Source {
-        orders: files(&root.join("orders")),
-        calendars: files(&root.join("orders/calendars")),
-        dossiers,
-    };
+    let dossiers =
+        folders.iter().map(|dir| (dir.file_name().unwrap().to_string_lossy().into_owned(), files(dir))).collect();
+    let source =
+        Source { orders: files(&root.join("orders")), calendars: files(&root.join("orders/calendars")), dossiers };
     match Library::read(&source) {
         Ok(library) => library,
         Err(OrderError::Invalid(faults)) => {

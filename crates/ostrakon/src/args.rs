@@ -89,6 +89,9 @@ pub(crate) struct Looking {
     /// Leave out this folder or file; it is a gap, which the policy may accept
     #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) exclude: Vec<PathBuf>,
+    /// Call the asset so, instead of by its machine id and host name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) asset: Option<String>,
     /// Threads to look with [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) threads: Option<u16>,

@@ -128,7 +128,10 @@ pub(crate) fn for_orders(global: &Global, ids: &[String]) -> Result<(Library, Ve
         library.dossiers_of(order)?;
         if order.scope.dossiers.is_empty() {
             let help = "add `dossiers = [\"...\"]` to its scope, and the dossier with --dossiers DIR";
-            return Err(CommandError::new(format!("order `{}` names no dossier: nothing can be recognised", order.id), help));
+            return Err(CommandError::new(
+                format!("order `{}` names no dossier: nothing can be recognised", order.id),
+                help,
+            ));
         }
         unknown_products(order, &library)?;
     }
@@ -139,10 +142,14 @@ pub(crate) fn for_orders(global: &Global, ids: &[String]) -> Result<(Library, Ve
 fn unknown_products(order: &Order, library: &Library) -> Result<(), CommandError> {
     for name in order.scope.rules.iter().flat_map(|rule| &rule.products) {
         let Some((vendor, product)) = name.split_once('/') else { continue };
-        let known = library.dossiers.get(vendor).is_some_and(|dossier| product == "*" || dossier.product(product).is_some());
+        let known =
+            library.dossiers.get(vendor).is_some_and(|dossier| product == "*" || dossier.product(product).is_some());
         if !known {
             let help = format!("`ostrakon dossier show {vendor}` lists the products");
-            return Err(CommandError::new(format!("order `{}`: a scope rule names `{name}`, which no dossier has", order.id), help));
+            return Err(CommandError::new(
+                format!("order `{}`: a scope rule names `{name}`, which no dossier has", order.id),
+                help,
+            ));
         }
     }
     Ok(())

@@ -115,12 +115,14 @@ impl From<OrderError> for CommandError {
     fn from(error: OrderError) -> Self {
         match error {
             OrderError::Invalid(list) => Self::Faults(list),
-            OrderError::UnknownOrder { .. } => {
-                Self::new(error.to_string(), "give one of these ids, or the path of an order file; --orders DIR adds a folder")
-            }
-            OrderError::UnknownDossier { .. } => {
-                Self::new(error.to_string(), "--dossiers DIR adds a folder that holds the dossier as a folder of that name")
-            }
+            OrderError::UnknownOrder { .. } => Self::new(
+                error.to_string(),
+                "give one of these ids, or the path of an order file; --orders DIR adds a folder",
+            ),
+            OrderError::UnknownDossier { .. } => Self::new(
+                error.to_string(),
+                "--dossiers DIR adds a folder that holds the dossier as a folder of that name",
+            ),
             OrderError::Clock(_) => Self::new(error.to_string(), ""),
         }
     }

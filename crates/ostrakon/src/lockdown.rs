@@ -38,7 +38,9 @@ mod linux {
         let files = restrict_files(outputs, calls.is_ok());
         let files = match files {
             Ok(RulesetStatus::FullyEnforced) => "no write but to the output (Landlock)".to_owned(),
-            Ok(RulesetStatus::PartiallyEnforced) => "no write but to the output, as far as this kernel has it (Landlock)".to_owned(),
+            Ok(RulesetStatus::PartiallyEnforced) => {
+                "no write but to the output, as far as this kernel has it (Landlock)".to_owned()
+            }
             Ok(RulesetStatus::NotEnforced) => "no lock on files: this kernel has no Landlock".to_owned(),
             Err(error) => format!("no lock on files: {error}"),
         };
@@ -94,7 +96,9 @@ mod linux {
             .handle_access(handled)?
             .handle_access(AccessNet::from_all(abi))?
             .create()?;
-        let write = (AccessFs::WriteFile | AccessFs::MakeReg | AccessFs::RemoveFile | AccessFs::Truncate | AccessFs::Refer) & handled;
+        let write =
+            (AccessFs::WriteFile | AccessFs::MakeReg | AccessFs::RemoveFile | AccessFs::Truncate | AccessFs::Refer)
+                & handled;
         for output in outputs {
             let folder = super::folder_of(output);
             rules = rules.add_rule(PathBeneath::new(PathFd::new(folder)?, write))?;

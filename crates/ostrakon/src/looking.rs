@@ -2,7 +2,7 @@
 
 use crate::args::{Global, Looking};
 use crate::error::CommandError;
-use crate::terminal::Progress;
+use crate::terminal::{self, Progress};
 use jiff::Timestamp;
 use ostrakon_collect::{Looked, Marks, Place, Sink, look, look_at_host, methods};
 use ostrakon_identify::evidence::Evidence;
@@ -11,7 +11,7 @@ use ostrakon_identify::{Finding, Hits, Recogniser, Subject};
 use ostrakon_model::record::BUNDLE_SCHEMA;
 use ostrakon_model::{
     Artifact, ArtifactKind, Asset, AssetKind, Ending, Excluded, Exclusion, Gap, GapReason, Listing, Locator, Look,
-    MethodState, Presences, Record, locator,
+    MethodState, Presence, Presences, Record, locator,
 };
 use ostrakon_place::{Borders, BundleReader, BundleWriter, EntryKind, FolderTree, PlaceError, Tree};
 use sha2::{Digest, Sha256};
@@ -24,12 +24,16 @@ pub(crate) struct Opened {
     borders: Borders,
     live: bool,
     name: String,
+    /// What the user calls it.
+    asset: Option<String>,
 }
 
 /// The one moment the program asks for the time.
 #[expect(clippy::disallowed_methods, reason = "the command line passes the clock in")]
 pub(crate) fn now() -> Timestamp {
-    Timestamp::now()
+    let now = Timestamp::now();
+    // No look is so exact that parts of a second mean anything.
+    now.round(jiff::Unit::Second).unwrap_or(now)
 }
 
 /// Is this the place of files of a bundle?
@@ -48,9 +52,13 @@ impl Opened {
             borders.open_network();
         }
         for path in &looking.exclude {
-            let inside = inside(tree.path(), path).ok_or_else(|| {
+            let there = std::fs::symlink_metadata(path).is_ok();
+            let inside = inside(tree.path(), path).filter(|_| there).ok_or_else(|| {
                 let help = format!("--exclude takes a folder or file below {}", root.display());
-                CommandError::new(format!("{} does not lie in the place that is looked at", path.display()), help)
+                CommandError::new(
+                    format!("{} is not there, or not in the place that is looked at", path.display()),
+                    help,
+                )
             })?;
             borders.close(&inside, Exclusion::ByRequest);
         }
@@ -64,7 +72,7 @@ impl Opened {
             }
         }
         let name = if live { "this machine".to_owned() } else { root.display().to_string() };
-        Ok(Self { tree, borders, live, name })
+        Ok(Self { tree, borders, live, name, asset: looking.asset.clone() })
     }
 
     /// Is it the running machine?
@@ -103,6 +111,9 @@ impl Opened {
             (None, false) => format!("tree:{path}"),
         };
         let kind = if self.live { AssetKind::Host } else { AssetKind::Tree };
+        if let Some(given) = &self.asset {
+            return Asset { id: given.clone(), kind, name: given.clone(), os: os.unwrap_or_default() };
+        }
         Asset { id, kind, name, os: os.unwrap_or_default() }
     }
 
@@ -131,11 +142,17 @@ impl Opened {
         if self.live { look_at_host(&self.place(&Marks::default()), sink) } else { (Looked::default(), sink) }
     }
 
-    fn files<S: Sink>(&self, global: &Global, looking: &Looking, marks: &Marks, first: S, new: impl Fn() -> S) -> (Looked, Vec<S>) {
-        let threads = looking.threads.map_or_else(
-            || std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get),
-            usize::from,
-        );
+    fn files<S: Sink>(
+        &self,
+        global: &Global,
+        looking: &Looking,
+        marks: &Marks,
+        first: S,
+        new: impl Fn() -> S,
+    ) -> (Looked, Vec<S>) {
+        let threads = looking
+            .threads
+            .map_or_else(|| std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get), usize::from);
         let mut sinks: Vec<S> = (1..threads).map(|_| new()).collect();
         sinks.insert(0, first);
         let progress = Progress::begin(global, &self.name);
@@ -164,6 +181,7 @@ impl Opened {
         let (files, sinks) = self.files(global, looking, &marks, first, new);
         looked.add(&files);
         let mut subject = gathered(recogniser, look, Some(ending(&looked)), sinks);
+        subject.gaps.extend(self.nothing_there(&looked));
         self.hash(&mut subject.findings);
         subject
     }
@@ -188,6 +206,10 @@ impl Opened {
         let (files, sinks) = self.files(global, looking, marks, first, new);
         looked.add(&files);
         let mut gaps = 0;
+        let mut sinks = sinks;
+        if let (Some(gap), Some(sink)) = (self.nothing_there(&looked), sinks.first_mut()) {
+            sink.gap(gap);
+        }
         for mut sink in sinks {
             sink.close_listing();
             sink.flush();
@@ -202,13 +224,24 @@ impl Opened {
         Ok(Inventoried { look, ending, gaps })
     }
 
+    /// A place without a file is more often a mount that failed than a place without a file.
+    fn nothing_there(&self, looked: &Looked) -> Option<Gap> {
+        (looked.files == 0).then(|| Gap {
+            locator: Locator("/".to_owned()),
+            reason: GapReason::Unreached,
+            hides: Presences::FILES,
+            collector: "files".to_owned(),
+            detail: "it holds no file: is the disk mounted?".to_owned(),
+        })
+    }
+
     /// Hashes the files that evidence names, as long as that stays a small part of the look.
     fn hash(&self, findings: &mut [Finding]) {
         const MOST_BYTES: u64 = 4 << 30;
         let mut budget = MOST_BYTES;
         for evidence in findings.iter_mut().flat_map(|finding| &mut finding.evidence) {
-            let file = matches!(evidence.kind, ArtifactKind::File | ArtifactKind::Executable);
-            if file && evidence.sha256.is_none() && !evidence.locator.as_str().contains('!') {
+            let whole = !matches!(evidence.kind, ArtifactKind::Package | ArtifactKind::Process | ArtifactKind::Account);
+            if whole && evidence.sha256.is_none() && !evidence.locator.as_str().contains('!') {
                 evidence.sha256 = self.digest(evidence, &mut budget);
             }
         }
@@ -269,16 +302,59 @@ pub(crate) fn of_bundle(file: &Path, recogniser: &Recogniser) -> Result<Subject,
     let look = reader.look.clone();
     let mut sink = IdentifySink { recogniser, hits: Hits::default(), gaps: Vec::new(), excluded: Vec::new() };
     sink.gaps.extend(not_collected(&look, recogniser));
-    let mut ending = None;
+    let mut ending: Option<Ending> = None;
+    let (mut names, mut artifacts) = (0, 0);
     reader.records(&mut |record| match record {
         Record::Look(_) => {}
-        Record::Listing(listing) => sink.listing(&listing),
-        Record::Artifact(artifact) => sink.artifact(artifact),
+        Record::Listing(listing) => {
+            names += listing.names.len() as u64;
+            sink.listing(&listing);
+        }
+        Record::Artifact(artifact) => {
+            artifacts += 1;
+            sink.artifact(artifact);
+        }
         Record::Gap(gap) => sink.gap(gap),
         Record::Excluded(excluded) => sink.excluded(excluded),
         Record::Ending(end) => ending = Some(end),
     });
+    if let Some(ending) = &ending
+        && ending.artifacts != names + artifacts
+    {
+        let detail = format!("it ends with {} artifacts and holds {}", ending.artifacts, names + artifacts);
+        sink.gap(Gap {
+            locator: Locator::of_path(file.as_os_str().as_encoded_bytes()),
+            reason: GapReason::Corrupt,
+            hides: Presences::of(&Presence::ALL),
+            collector: "bundle".to_owned(),
+            detail,
+        });
+    }
     Ok(gathered(recogniser, look, ending, vec![sink]))
+}
+
+/// Of several looks at one asset the latest counts; the others are said and left out.
+pub(crate) fn latest(global: &Global, mut subjects: Vec<Subject>) -> Vec<Subject> {
+    let mut kept: Vec<Subject> = Vec::new();
+    subjects.sort_by(|one, other| other.look.started.cmp(&one.look.started));
+    for subject in subjects {
+        match kept.iter().find(|known| known.look.asset.id == subject.look.asset.id) {
+            None => kept.push(subject),
+            Some(known) => {
+                let (asset, other) = (&subject.look.asset, &known.look.asset);
+                let text = format!(
+                    "Two looks at {} ({}): the one of {} counts. If they are two assets, look with --asset NAME.",
+                    other.name, other.id, known.look.started
+                );
+                terminal::say(
+                    global,
+                    &if asset.name == other.name { text } else { format!("{text} One calls itself {}.", asset.name) },
+                );
+            }
+        }
+    }
+    kept.reverse();
+    kept
 }
 
 /// What is asked for now and was not looked for when the bundle was made, though this version would.

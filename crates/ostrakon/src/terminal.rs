@@ -21,6 +21,18 @@ pub(crate) fn result(out: Option<&Path>, text: &str) -> Result<(), CommandError>
     let cannot = |error: std::io::Error| {
         CommandError::new(format!("cannot write {}: {error}", file.display()), "name another file with --out")
     };
+    // A device or pipe is written to; it must not be replaced by a file.
+    match std::fs::metadata(file) {
+        Ok(there) if !there.is_file() && !there.is_dir() => {
+            let write = || std::fs::OpenOptions::new().write(true).open(file)?.write_all(text.as_bytes());
+            return write().map_err(cannot);
+        }
+        _ => {}
+    }
+    if std::fs::symlink_metadata(file).is_ok_and(|there| there.is_symlink()) {
+        let help = "name the file it points to";
+        return Err(CommandError::new(format!("{} is a link", file.display()), help));
+    }
     // Under another name first: a result that is cut off must not look like one.
     let mut part = file.as_os_str().to_owned();
     part.push(".part");
@@ -82,7 +94,9 @@ impl Progress {
             let (files, ended, place) = (Arc::clone(&files), Arc::clone(&ended), place.to_owned());
             std::thread::spawn(move || {
                 let bar = ProgressBar::new_spinner();
-                if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {human_pos} files, {per_sec}, {elapsed}") {
+                if let Ok(style) =
+                    ProgressStyle::with_template("{spinner} {msg} {human_pos} files, {per_sec}, {elapsed}")
+                {
                     bar.set_style(style);
                 }
                 bar.set_message(format!("looking at {place}:"));

@@ -13,16 +13,66 @@ pub struct Borders {
 
 /// File systems the kernel makes up.
 const VIRTUAL: &[&str] = &[
-    "autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "efivarfs",
-    "fusectl", "hugetlbfs", "mqueue", "nsfs", "proc", "pstore", "rpc_pipefs", "securityfs", "selinuxfs", "smackfs",
-    "sysfs", "tracefs", "xenfs", "nfsd", "functionfs", "resctrl", "fuse.gvfsd-fuse", "fuse.portal", "fuse.lxcfs",
+    "autofs",
+    "binfmt_misc",
+    "bpf",
+    "cgroup",
+    "cgroup2",
+    "configfs",
+    "debugfs",
+    "devpts",
+    "devtmpfs",
+    "efivarfs",
+    "fusectl",
+    "hugetlbfs",
+    "mqueue",
+    "nsfs",
+    "proc",
+    "pstore",
+    "rpc_pipefs",
+    "securityfs",
+    "selinuxfs",
+    "smackfs",
+    "sysfs",
+    "tracefs",
+    "xenfs",
+    "nfsd",
+    "functionfs",
+    "resctrl",
+    "fuse.gvfsd-fuse",
+    "fuse.portal",
+    "fuse.lxcfs",
 ];
 
 /// File systems whose files are another machine's.
 const NETWORK: &[&str] = &[
-    "9p", "afs", "ceph", "cifs", "coda", "gfs2", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs",
-    "pvfs2", "smb3", "smbfs", "virtiofs", "fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.s3fs", "fuse.rclone",
-    "fuse.davfs", "fuse.curlftpfs", "fuse.gcsfuse", "fuse.juicefs", "fuse.mfs",
+    "9p",
+    "afs",
+    "ceph",
+    "cifs",
+    "coda",
+    "gfs2",
+    "glusterfs",
+    "lustre",
+    "ncpfs",
+    "nfs",
+    "nfs4",
+    "ocfs2",
+    "orangefs",
+    "pvfs2",
+    "smb3",
+    "smbfs",
+    "virtiofs",
+    "fuse.sshfs",
+    "fuse.glusterfs",
+    "fuse.ceph",
+    "fuse.s3fs",
+    "fuse.rclone",
+    "fuse.davfs",
+    "fuse.curlftpfs",
+    "fuse.gcsfuse",
+    "fuse.juicefs",
+    "fuse.mfs",
 ];
 
 #[derive(Debug)]
@@ -106,7 +156,9 @@ impl Mount {
         }
         let at = join(&other.point, part);
         let covered = |mount: &&&Self| {
-            mount.point != other.point && below(&mount.point, &at).is_some() && below(&other.point, &mount.point).is_some()
+            mount.point != other.point
+                && below(&mount.point, &at).is_some()
+                && below(&other.point, &mount.point).is_some()
         };
         below(root, &at).is_some() && !mounts.iter().any(|mount| covered(&mount))
     }

@@ -24,6 +24,10 @@ pub struct BundleWriter {
 impl BundleWriter {
     /// Begins the bundle `file` with its head.
     pub fn create(file: &Path, look: &Look) -> Result<Self, PlaceError> {
+        if fs::symlink_metadata(file).is_ok_and(|there| !there.is_file()) {
+            let why = "it is there, and is no file";
+            return Err(write_error(file, std::io::Error::new(std::io::ErrorKind::AlreadyExists, why)));
+        }
         let mut part = file.as_os_str().to_owned();
         part.push(".part");
         let part = std::path::PathBuf::from(part);
@@ -35,7 +39,10 @@ impl BundleWriter {
                 _ => {}
             }
             let mut options = fs::OpenOptions::new();
-            let file = std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600).write(true).create_new(true).open(&part)?;
+            let file = std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600)
+                .write(true)
+                .create_new(true)
+                .open(&part)?;
             let out = BufWriter::new(file);
             zstd::stream::write::Encoder::new(out, 3)
         };

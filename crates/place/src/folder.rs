@@ -58,9 +58,7 @@ impl FolderTree {
     fn open_below(&self, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
         let relative = relative(path);
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        let opened = quietly(flags, |flags| {
-            rustix::fs::openat2(&self.root, relative, flags, Mode::empty(), resolve)
-        });
+        let opened = quietly(flags, |flags| rustix::fs::openat2(&self.root, relative, flags, Mode::empty(), resolve));
         match opened {
             // Kernels before 5.6 have no openat2; no kernel takes a path over 4,095 bytes in one go.
             Err(Errno::NOSYS | Errno::NAMETOOLONG | Errno::PERM) => self.open_by_parts(relative, flags),

@@ -1,7 +1,7 @@
 //! One parallel pass over a tree: every folder once, every entry once, no link followed, no border crossed.
 
-use crate::tree::{Entry, EntryKind, Fault, Folder, Tree};
 use crate::Borders;
+use crate::tree::{Entry, EntryKind, Fault, Folder, Tree};
 use ostrakon_model::Exclusion;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -19,7 +19,10 @@ pub trait Visitor: Send {
 
 /// Walks `tree` with one thread per visitor and gives the visitors back.
 pub fn walk<V: Visitor>(tree: &dyn Tree, borders: &Borders, visitors: Vec<V>) -> Vec<V> {
-    let queue = Queue { state: Mutex::new(State { folders: vec![b"/".to_vec()], working: 0, waiting: 0 }), more: Condvar::new() };
+    let queue = Queue {
+        state: Mutex::new(State { folders: vec![b"/".to_vec()], working: 0, waiting: 0 }),
+        more: Condvar::new(),
+    };
     std::thread::scope(|scope| {
         let threads: Vec<_> = visitors
             .into_iter()

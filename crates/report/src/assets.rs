@@ -21,7 +21,8 @@ pub struct Known {
 /// `mission_function`, `owner` may.
 pub fn known_assets(file: &str, text: &str) -> Result<Vec<Known>, ReportError> {
     let wrong = |line: u64, why: String| ReportError::Assets { file: file.to_owned(), line, why };
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+    let mut reader =
+        csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.trim_start_matches('\u{feff}').as_bytes());
     let head = reader.headers().map_err(|error| wrong(1, error.to_string()))?.clone();
     let column = |names: &[&str]| {
         head.iter().position(|title| {
@@ -30,7 +31,9 @@ pub fn known_assets(file: &str, text: &str) -> Result<Vec<Known>, ReportError> {
         })
     };
     let name = column(&["name", "host", "hostname", "asset"]);
-    let name = name.ok_or_else(|| wrong(1, "no column is called name; name, id, component, mission_function and owner are known".to_owned()))?;
+    let name = name.ok_or_else(|| {
+        wrong(1, "no column is called name; name, id, component, mission_function and owner are known".to_owned())
+    })?;
     let (id, component) = (column(&["id", "asset_id"]), column(&["component", "bureau", "agency"]));
     let (mission, owner) = (column(&["mission_function", "mission", "function"]), column(&["owner"]));
     let mut list = Vec::new();

@@ -43,9 +43,10 @@ pub fn json(order: &Order, answer: &Identification, started: &str, finished: &st
 
 fn finding(judged: &Judged) -> Value {
     let finding = &judged.finding;
-    let ruling = judged.ruling.as_ref().map(|ruling| {
-        json!({"decision": ruling.decision, "by": ruling.by, "because": ruling.because})
-    });
+    let ruling = judged
+        .ruling
+        .as_ref()
+        .map(|ruling| json!({"decision": ruling.decision, "by": ruling.by, "because": ruling.because}));
     json!({
         "id": finding.id,
         "asset": finding.asset,
@@ -111,8 +112,24 @@ pub fn csv(order: &Order, answer: &Identification) -> Result<String, ReportError
     let mut out = csv::Writer::from_writer(Vec::new());
     let failed = |error: csv::Error| ReportError::Write(error.to_string());
     out.write_record([
-        "order", "finding", "asset", "vendor", "product", "title", "presence", "grade", "in_scope", "counts",
-        "scope_reason", "evidence_kind", "attribute", "value", "indicator", "locator", "sha256", "evidence_grade",
+        "order",
+        "finding",
+        "asset",
+        "vendor",
+        "product",
+        "title",
+        "presence",
+        "grade",
+        "in_scope",
+        "counts",
+        "scope_reason",
+        "evidence_kind",
+        "attribute",
+        "value",
+        "indicator",
+        "locator",
+        "sha256",
+        "evidence_grade",
     ])
     .map_err(failed)?;
     for judged in &answer.findings {

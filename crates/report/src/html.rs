@@ -10,7 +10,7 @@ const STYLE: &str = "
 h1{font-size:1.6rem;margin:0 0 .3rem}h2{font-size:1.2rem;margin:2rem 0 .6rem;border-bottom:2px solid var(--ink);padding-bottom:.2rem}
 h3{font-size:1rem;margin:1.2rem 0 .3rem}.soft{color:var(--soft)}code{font:13px/1.4 ui-monospace,'Liberation Mono',monospace;overflow-wrap:anywhere}
 table{border-collapse:collapse;width:100%;margin:.4rem 0}th,td{border:1px solid var(--line);padding:.3rem .5rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}
-th{background:#f2f4f7;font-weight:600}td.n{text-align:right;white-space:nowrap}td.w{white-space:nowrap}
+th{background:#f2f4f7;font-weight:600;overflow-wrap:normal}td.n{text-align:right;white-space:nowrap}td.w{white-space:nowrap}
 .box{border:2px solid;border-radius:6px;padding:.8rem 1rem;margin:1rem 0}.nil{border-color:var(--good)}.found{border-color:var(--bad)}.refused{border-color:var(--warn)}
 .box strong{font-size:1.1rem}.counts{color:var(--bad);font-weight:600}.open{color:var(--warn);font-weight:600}
 a{color:inherit}article{break-inside:avoid-page;border-top:1px solid var(--line);padding-top:.3rem}

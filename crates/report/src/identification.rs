@@ -4,8 +4,8 @@
 use crate::assets::Known;
 use crate::{digest, html, markdown};
 use ostrakon_identify::Identification;
-use ostrakon_identify::identification::Judged;
 use ostrakon_identify::Subject;
+use ostrakon_identify::identification::Judged;
 use ostrakon_model::{Grade, MethodState, Presence};
 use ostrakon_order::Order;
 use serde::Serialize;
@@ -331,7 +331,8 @@ fn conclude(answer: &Identification, looks: &[LookRow], never: &[Known], endpoin
     if waiting > 0 {
         limits.push(format!("{waiting} possible finding(s) wait for a person to rule on them: section Findings."));
     }
-    let cut_off: Vec<_> = looks.iter().filter(|look| look.finished.is_empty()).map(|look| look.asset.as_str()).collect();
+    let cut_off: Vec<_> =
+        looks.iter().filter(|look| look.finished.is_empty()).map(|look| look.asset.as_str()).collect();
     if !cut_off.is_empty() {
         limits.push(format!("The look at {} was cut off.", cut_off.join(", ")));
     }
@@ -339,7 +340,10 @@ fn conclude(answer: &Identification, looks: &[LookRow], never: &[Known], endpoin
     let assets = looks.iter().map(|look| look.id.as_str()).collect::<BTreeSet<_>>().len();
     let counted = answer.counting().count();
     if counted > 0 {
-        let statement = format!("{counted} finding(s) in scope on {endpoints} of {assets} endpoint(s) looked at.");
+        let statement = format!(
+            "{counted} finding(s) in scope on {endpoints} of {assets} endpoint(s) looked at; {} known endpoint(s) not looked at.",
+            never.len()
+        );
         return Conclusion::Found { statement, limits };
     }
     if limits.is_empty() {
@@ -352,7 +356,8 @@ fn conclude(answer: &Identification, looks: &[LookRow], never: &[Known], endpoin
         }
         return Conclusion::Nil { statement };
     }
-    let statement = "No product in scope was found. This is not a nil report, because the look was not whole.".to_owned();
+    let statement =
+        "No product in scope was found. This is not a nil report, because the look was not whole.".to_owned();
     Conclusion::Refused { statement, reasons: limits }
 }
 

@@ -50,7 +50,13 @@ fn write(out: &mut String, report: &IdentificationReport) -> std::fmt::Result {
             let component = if row.component.is_empty() { "(not in the list of known assets)" } else { &row.component };
             let missions = cell(&row.mission_functions.join(", "));
             let findings = links(&row.findings);
-            writeln!(out, "| {} | {} | {} | {missions} | {findings} |", cell(component), cell(&row.title), row.endpoints)?;
+            writeln!(
+                out,
+                "| {} | {} | {} | {missions} | {findings} |",
+                cell(component),
+                cell(&row.title),
+                row.endpoints
+            )?;
         }
     }
 

@@ -128,7 +128,9 @@ fn chrome_policy(seen: &Seen<'_>, json: &Value, out: &mut Out) {
     let forced = json["ExtensionInstallForcelist"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let settings = json["ExtensionSettings"].as_object().into_iter().flatten();
     let installed = settings
-        .filter(|(_, setting)| matches!(setting["installation_mode"].as_str(), Some("force_installed" | "normal_installed")))
+        .filter(|(_, setting)| {
+            matches!(setting["installation_mode"].as_str(), Some("force_installed" | "normal_installed"))
+        })
         .map(|(id, _)| id.as_str());
     for id in forced.map(|entry| entry.split(';').next().unwrap_or_default()).chain(installed) {
         if is_chrome_id(id) {

@@ -61,9 +61,7 @@ impl Collector for Certs {
         match seen.name() {
             b"cert9.db" => examined(nss(seen, out)),
             b"cert8.db" if seen.head.is_empty() => Outcome::Examined,
-            b"cert8.db" => {
-                Outcome::Failed(GapReason::UnsupportedFormat, "an NSS database of before 2009".to_owned())
-            }
+            b"cert8.db" => Outcome::Failed(GapReason::UnsupportedFormat, "an NSS database of before 2009".to_owned()),
             b"cacerts" => java(seen, out),
             _ if !STORES.iter().any(|store| contains(seen.path, store)) => Outcome::NotMine,
             _ => examined(files(seen, out)),
@@ -109,7 +107,8 @@ fn nss(seen: &Seen<'_>, out: &mut Out) -> Result<(), Fault> {
     }
     let database = sqlite::open(seen)?;
     let rows = || {
-        let mut statement = database.prepare("SELECT id, a11 FROM nssPublic WHERE a0 = x'00000001' AND a11 IS NOT NULL")?;
+        let mut statement =
+            database.prepare("SELECT id, a11 FROM nssPublic WHERE a0 = x'00000001' AND a11 IS NOT NULL")?;
         let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
         rows.collect::<Result<Vec<_>, _>>()
     };
@@ -126,7 +125,11 @@ fn java(seen: &Seen<'_>, out: &mut Out) -> Outcome {
     }
     if be32(seen.head, 0) != Some(0xfeed_feed) {
         let detail = "a Java key store that is not JKS".to_owned();
-        return if seen.head[0] == 0x30 { Outcome::Failed(GapReason::UnsupportedFormat, detail) } else { Outcome::NotMine };
+        return if seen.head[0] == 0x30 {
+            Outcome::Failed(GapReason::UnsupportedFormat, detail)
+        } else {
+            Outcome::NotMine
+        };
     }
     let bytes = match seen.whole(LIMIT) {
         Ok(bytes) => bytes,

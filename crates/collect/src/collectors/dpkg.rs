@@ -77,7 +77,8 @@ type Package = (Vec<(Attribute, String)>, Presence);
 /// One stanza; `None` for a package that is only known, not there.
 fn package(stanza: &str, with_states: bool) -> Result<Option<Package>, &'static str> {
     let stanza = text(stanza.as_bytes())?;
-    let value = |wanted: &str| fields(&stanza).find(|(key, _)| key.eq_ignore_ascii_case(wanted)).map(|(_, value)| value);
+    let value =
+        |wanted: &str| fields(&stanza).find(|(key, _)| key.eq_ignore_ascii_case(wanted)).map(|(_, value)| value);
     let name = value("Package").filter(|name| !name.is_empty()).ok_or("a stanza without Package")?;
     let status = match value("Status") {
         Some(status) => status,

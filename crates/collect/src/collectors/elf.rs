@@ -2,12 +2,12 @@
 //! asks, whether their initialised data holds given bytes.
 
 use crate::collector::{Collector, Interest, Meta, Out, Outcome, Seen};
+use crate::marks::Marks;
 use crate::reading::{Stream, hex};
 use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{Dyn, FileHeader, ProgramHeader, SectionHeader};
 use object::{Endianness, ReadCache, ReadRef};
 use ostrakon_model::{Artifact, ArtifactKind, Attribute, GapReason, Presence, Presences};
-use crate::marks::Marks;
 use ostrakon_place::File;
 use std::cell::RefCell;
 use std::ops::Range;
@@ -55,8 +55,7 @@ impl Collector for Elf {
             return Outcome::NotMine;
         }
         let artifact = seen.artifact(ArtifactKind::Executable);
-        let mut artifact =
-            artifact.with(NAME, ostrakon_model::locator::encode(seen.name())).with(PATH, seen.text);
+        let mut artifact = artifact.with(NAME, ostrakon_model::locator::encode(seen.name())).with(PATH, seen.text);
         let read = Stream::of(seen.file).map_err(|fault| fault.detail).and_then(|stream| {
             let data = ReadCache::new(stream);
             match seen.head.get(4) {
@@ -65,7 +64,11 @@ impl Collector for Elf {
             }
         });
         let searched = read.and_then(|ranges| {
-            if seen.context.marks.bytes().is_empty() { Ok(()) } else { search(seen.file, &ranges, seen.context.marks, &mut artifact) }
+            if seen.context.marks.bytes().is_empty() {
+                Ok(())
+            } else {
+                search(seen.file, &ranges, seen.context.marks, &mut artifact)
+            }
         });
         out.add(artifact);
         match searched {

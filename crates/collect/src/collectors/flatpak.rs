@@ -43,6 +43,10 @@ impl Collector for Flatpak {
         // The folder's name is the id too: a broken file hides nothing of it.
         let id = name.unwrap_or_else(|| String::from_utf8_lossy(id).into_owned());
         out.add(seen.artifact(ArtifactKind::Package).with(ID, id));
-        if broken { Outcome::Failed(GapReason::Corrupt, "it names no application".to_owned()) } else { Outcome::Examined }
+        if broken {
+            Outcome::Failed(GapReason::Corrupt, "it names no application".to_owned())
+        } else {
+            Outcome::Examined
+        }
     }
 }

@@ -23,12 +23,7 @@ impl Collector for Kmod {
     }
 
     fn wants(&self) -> &'static [Interest] {
-        &[
-            Interest::Ending(".ko"),
-            Interest::Ending(".xz"),
-            Interest::Ending(".zst"),
-            Interest::Ending(".gz"),
-        ]
+        &[Interest::Ending(".ko"), Interest::Ending(".xz"), Interest::Ending(".zst"), Interest::Ending(".gz")]
     }
 
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {

@@ -31,12 +31,7 @@ impl Collector for Maven {
     }
 
     fn wants(&self) -> &'static [Interest] {
-        &[
-            Interest::Ending(".jar"),
-            Interest::Ending(".war"),
-            Interest::Ending(".ear"),
-            Interest::Ending(".pom"),
-        ]
+        &[Interest::Ending(".jar"), Interest::Ending(".war"), Interest::Ending(".ear"), Interest::Ending(".pom")]
     }
 
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {

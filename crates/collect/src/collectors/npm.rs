@@ -64,9 +64,7 @@ impl Collector for Npm {
         let version = manifest.version.unwrap_or_default();
         let author = match manifest.author {
             Some(Author::Text(text)) => text,
-            Some(Author::Person { name, email }) => {
-                [name, email].into_iter().flatten().collect::<Vec<_>>().join(" ")
-            }
+            Some(Author::Person { name, email }) => [name, email].into_iter().flatten().collect::<Vec<_>>().join(" "),
             Some(Author::Other(_)) | None => String::new(),
         };
         let artifact = seen.artifact(ArtifactKind::Library).with(NAME, &name).with(VERSION, &version);

@@ -31,13 +31,17 @@ impl Collector for OsRelease {
             // Systems whose own records this version does not read.
             Interest::Path("Windows/System32/config/SYSTEM"),
             Interest::Path("WINDOWS/system32/config/system"),
+            Interest::Path("Windows/System32/ntoskrnl.exe"),
+            Interest::Path("WINDOWS/system32/ntoskrnl.exe"),
             Interest::Path("System/Library/CoreServices/SystemVersion.plist"),
         ]
     }
 
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
         let other = match seen.name() {
-            b"SYSTEM" | b"system" => Some("a Windows system: its registry and programs are not read by this version"),
+            b"SYSTEM" | b"system" | b"ntoskrnl.exe" => {
+                Some("a Windows system: its registry and programs are not read by this version")
+            }
             b"SystemVersion.plist" => Some("a macOS system: its receipts and bundles are not read by this version"),
             _ => None,
         };

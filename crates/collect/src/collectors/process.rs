@@ -46,20 +46,25 @@ impl Collector for Process {
             let detail = "/proc hides the processes of other users";
             out.gap(Locator("/proc".to_owned()), GapReason::PermissionDenied, RUNNING, detail);
         }
-        let mut hidden = 0;
+        let mut hidden = Vec::new();
         for id in ids {
             let path = [b"/proc/".as_slice(), &id].concat();
             match process(context, &path) {
                 Ok((artifact, exe)) => {
-                    hidden += usize::from(!exe);
+                    if !exe {
+                        hidden.extend(artifact.iter().flat_map(|it| it.values(NAME)).map(str::to_owned));
+                    }
                     out.artifacts.extend(artifact);
                 }
                 Err(fault) if fault.gone || fault.detail.contains("No such process") => {}
                 Err(fault) => out.gap(Locator::of_path(&path), fault.reason, RUNNING, fault.detail),
             }
         }
-        if hidden > 0 {
-            let detail = format!("the executable of {hidden} process(es) of other users; their names were read");
+        if !hidden.is_empty() {
+            let names = hidden.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
+            let more = if hidden.len() > 5 { ", ..." } else { "" };
+            let detail =
+                format!("the executable of {} process(es); their names were read: {names}{more}", hidden.len());
             out.gap(Locator("/proc".to_owned()), GapReason::PermissionDenied, RUNNING, detail);
         }
         Outcome::Examined

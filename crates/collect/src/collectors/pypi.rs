@@ -53,7 +53,8 @@ impl Collector for Pypi {
         // The description follows the first empty line and may hold anything.
         let text = text.replace('\r', "");
         let head = text.split("\n\n").next().unwrap_or_default();
-        let value = |wanted: &str| fields(head).find(|(key, _)| key.eq_ignore_ascii_case(wanted)).map(|(_, value)| value);
+        let value =
+            |wanted: &str| fields(head).find(|(key, _)| key.eq_ignore_ascii_case(wanted)).map(|(_, value)| value);
         let Some(name) = value("Name").filter(|name| !name.is_empty()) else {
             return Outcome::Failed(GapReason::Corrupt, "it gives no Name".to_owned());
         };

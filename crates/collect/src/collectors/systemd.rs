@@ -21,7 +21,14 @@ static META: Meta = Meta {
 
 /// The keys whose value begins with a program.
 const EXECUTES: [&str; 8] = [
-    "ExecStart", "ExecStartPre", "ExecStartPost", "ExecStop", "ExecStopPost", "ExecReload", "ExecCondition", "ExecStopPre",
+    "ExecStart",
+    "ExecStartPre",
+    "ExecStartPost",
+    "ExecStop",
+    "ExecStopPost",
+    "ExecReload",
+    "ExecCondition",
+    "ExecStopPre",
 ];
 
 impl Collector for Systemd {

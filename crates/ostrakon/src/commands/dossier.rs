@@ -5,8 +5,8 @@ use crate::args::Global;
 use crate::error::CommandError;
 use crate::{builtin, terminal};
 use ostrakon_collect::methods;
-use ostrakon_identify::explain::{Tested, check_lookalikes, explain as explained};
 use ostrakon_identify::Recogniser;
+use ostrakon_identify::explain::{Tested, check_lookalikes, explain as explained};
 use ostrakon_model::{Artifact, Attribute, Locator};
 use ostrakon_order::{Dossier, OrderError};
 use std::collections::BTreeSet;
@@ -134,10 +134,15 @@ pub(crate) fn explain(global: &Global, given: &str, all: bool) -> Result<u8, Com
         out.push_str("This artifact alone makes no finding.\n");
     }
     for finding in &explanation.findings {
-        let _ = writeln!(out, "Makes a finding: {}/{} ({}), {}, {}", finding.vendor, finding.product, finding.title, finding.presence, finding.grade);
+        let _ = writeln!(
+            out,
+            "Makes a finding: {}/{} ({}), {}, {}",
+            finding.vendor, finding.product, finding.title, finding.presence, finding.grade
+        );
     }
     let row = |out: &mut String, it: &Tested| {
-        let _ = writeln!(out, "  {} asks that {} {}\n      {} ({})", it.indicator, it.attribute, it.asks, it.why, it.grade);
+        let _ =
+            writeln!(out, "  {} asks that {} {}\n      {} ({})", it.indicator, it.attribute, it.asks, it.why, it.grade);
     };
     let _ = writeln!(out, "\nMatches: {}", explanation.matches.len());
     explanation.matches.iter().for_each(|it| row(&mut out, it));

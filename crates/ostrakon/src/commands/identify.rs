@@ -1,9 +1,9 @@
 //! `ostrakon identify`
 
-use super::{policy, summary};
+use super::{policy, policy_notes, summary};
 use crate::args::{Format, Global, Identify};
 use crate::error::CommandError;
-use crate::looking::{Opened, is_bundle, now, of_bundle};
+use crate::looking::{Opened, is_bundle, latest, now, of_bundle};
 use crate::{builtin, lockdown, terminal};
 use jiff::tz::TimeZone;
 use ostrakon_identify::identification::identify;
@@ -49,9 +49,12 @@ pub(crate) fn run(global: &Global, args: &Identify) -> Result<u8, CommandError> 
             }
         });
     }
+    let subjects = latest(global, subjects);
     let finished = now();
     let today = finished.to_zoned_datetime(TimeZone::system()).date();
     let answers: Vec<_> = orders.iter().map(|order| (order, identify(order, &subjects, &policy, today))).collect();
+
+    policy_notes(global, &policy, &answers, today);
 
     let (from, to) = (started.to_string(), finished.to_string());
     let mut text = String::new();

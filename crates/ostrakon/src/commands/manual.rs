@@ -15,7 +15,10 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> Result<u8, CommandErro
 
 pub(crate) fn man(folder: &Path) -> Result<u8, CommandError> {
     let cannot = |error: std::io::Error| {
-        CommandError::new(format!("cannot write man pages to {}: {error}", folder.display()), "name a folder you may write to")
+        CommandError::new(
+            format!("cannot write man pages to {}: {error}", folder.display()),
+            "name a folder you may write to",
+        )
     };
     std::fs::create_dir_all(folder).map_err(cannot)?;
     clap_mangen::generate_to(Args::command(), folder).map_err(cannot)?;

@@ -144,7 +144,9 @@ pub(crate) fn clock(global: &Global, args: &Clock) -> Result<u8, CommandError> {
             .iter()
             .map(|due| {
                 let moment = |it: &Option<Moment>| {
-                    it.as_ref().map(|it| it.instant.as_ref().map_or_else(|| it.day.to_string(), |at| at.timestamp().to_string()))
+                    it.as_ref().map(|it| {
+                        it.instant.as_ref().map_or_else(|| it.day.to_string(), |at| at.timestamp().to_string())
+                    })
                 };
                 json!({"obligation": due.obligation, "occurrence": due.occurrence, "begin_by": moment(&due.begin),
                        "complete_by": moment(&due.complete), "state": due.state.to_string(), "note": due.note})
@@ -156,7 +158,11 @@ pub(crate) fn clock(global: &Global, args: &Clock) -> Result<u8, CommandError> {
     let mut rows = table(&["obligation", "what", "begin by", "complete by", "state"]);
     for due in &list {
         let duty = order.obligations.iter().find(|duty| duty.id == due.obligation);
-        let name = if due.occurrence > 1 { format!("{} no. {}", due.obligation, due.occurrence) } else { due.obligation.clone() };
+        let name = if due.occurrence > 1 {
+            format!("{} no. {}", due.obligation, due.occurrence)
+        } else {
+            due.obligation.clone()
+        };
         let note = if due.note.is_empty() { String::new() } else { format!("\n({})", due.note) };
         let moment = |it: &Option<Moment>| it.as_ref().map(Moment::to_string).unwrap_or_default();
         rows.add_row([

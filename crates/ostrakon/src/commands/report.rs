@@ -1,9 +1,9 @@
 //! `ostrakon report`
 
-use super::policy;
+use super::{policy, policy_notes};
 use crate::args::{Form, Global, ReportIdentification};
 use crate::error::CommandError;
-use crate::looking::{is_bundle, now, of_bundle};
+use crate::looking::{is_bundle, latest, now, of_bundle};
 use crate::{builtin, lockdown, terminal};
 use jiff::tz::TimeZone;
 use ostrakon_identify::Recogniser;
@@ -28,9 +28,11 @@ pub(crate) fn identification(global: &Global, args: &ReportIdentification) -> Re
         }
         subjects.push(of_bundle(bundle, &recogniser)?);
     }
+    let subjects = latest(global, subjects);
     let now = now();
     let today = now.to_zoned_datetime(TimeZone::system()).date();
     let answer = identify(&order, &subjects, &policy, today);
+    policy_notes(global, &policy, &[(&order, answer.clone())], today);
     let report = IdentificationReport::of(&order, &answer, &subjects, known.as_deref(), &now.to_string());
     let text = match args.form {
         Form::Html => report.html(),

@@ -3,17 +3,17 @@
 use super::table;
 use crate::terminal::printable;
 use ostrakon_identify::identification::{Identification, Judged, JudgedGap};
-use ostrakon_identify::Answer;
+use ostrakon_identify::{Answer, Evidence};
 use ostrakon_model::{GapReason, MethodState, Presences};
 use ostrakon_order::Order;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// The findings of one order. `all` shows every piece of evidence.
 pub(super) fn findings(order: &Order, answer: &Identification, all: bool) -> String {
     let mut out = format!("{} ({})\n", order.title, order.id);
     if answer.findings.is_empty() {
-        out.push_str("No finding.\n");
+        let _ = writeln!(out, "No finding.\n{}", verdict(order, answer));
         return out;
     }
     let several = answer.assets.len() > 1;
@@ -40,8 +40,27 @@ pub(super) fn findings(order: &Order, answer: &Identification, all: bool) -> Str
         rows.add_row([&finding.id, &product, finding.presence.word(), finding.grade.word(), scope]);
         detail(&mut details, judged, all);
     }
-    let _ = writeln!(out, "{rows}\n{details}");
+    let _ = writeln!(out, "{rows}\n{details}{}", verdict(order, answer));
     out
+}
+
+/// What it comes to, in a line: part of the result, so that a file of it can stand alone.
+fn verdict(order: &Order, answer: &Identification) -> String {
+    let counting = answer.counting().count();
+    let gaps = answer.coverage.gaps.iter().filter(|gap| gap.is_open()).count();
+    let coverage =
+        if answer.coverage.complete { "coverage is complete".to_owned() } else { format!("{gaps} open gap(s)") };
+    let open = match answer.open().count() {
+        0 => String::new(),
+        open => format!(", {open} possible finding(s) want a ruling"),
+    };
+    match answer.answer() {
+        Answer::Found => format!("{}: {counting} finding(s) in scope{open}; {coverage}.", order.id),
+        Answer::NothingFound => format!("{}: nothing in scope; {coverage}.", order.id),
+        Answer::Incomplete => {
+            format!("{}: nothing that counts, and the answer is not whole: {coverage}{open}.", order.id)
+        }
+    }
 }
 
 /// Why a finding is in scope or not, and its evidence.
@@ -52,14 +71,21 @@ fn detail(out: &mut String, judged: &Judged, all: bool) {
     if let Some(ruling) = &judged.ruling {
         let _ = writeln!(out, "    Ruling of {}: {}", ruling.by, ruling.because);
     }
-    let shown = if all { finding.evidence.len() } else { 4 };
-    for it in finding.evidence.iter().take(shown) {
+    // Several indicators can fit one value: without -v it is said once.
+    let mut evidence: Vec<&Evidence> = finding.evidence.iter().collect();
+    if !all {
+        let mut seen = BTreeSet::new();
+        evidence.retain(|it| seen.insert((it.attribute, &it.value, &it.locator)));
+    }
+    let shown = if all { evidence.len() } else { 4 };
+    for it in evidence.iter().take(shown) {
         let place = if it.locator.as_str() == it.value { String::new() } else { format!(" in {}", it.locator) };
         let note = if it.note.is_empty() { String::new() } else { format!(" ({})", it.note) };
-        let _ = writeln!(out, "    {} {}", it.attribute, printable(&format!("{}{place}{note}", it.value)));
+        let by = if all { format!(" [{} {}]", it.indicator, it.grade) } else { String::new() };
+        let _ = writeln!(out, "    {} {}{by}", it.attribute, printable(&format!("{}{place}{note}", it.value)));
     }
-    if finding.evidence.len() > shown {
-        let _ = writeln!(out, "    and {} more (-v)", finding.evidence.len() - shown);
+    if evidence.len() > shown {
+        let _ = writeln!(out, "    and {} more (-v)", evidence.len() - shown);
     }
 }
 
@@ -85,7 +111,8 @@ pub(super) fn conclusion(order: &Order, answer: &Identification, all: bool) -> S
         size(coverage.bytes_read),
         coverage.artifacts
     );
-    let unused: Vec<_> = answer.methodology.iter().filter(|method| method.state == MethodState::NeedsLiveHost).collect();
+    let unused: Vec<_> =
+        answer.methodology.iter().filter(|method| method.state == MethodState::NeedsLiveHost).collect();
     if !unused.is_empty() {
         let names: Vec<_> = unused.iter().map(|method| method.collector.as_str()).collect();
         let _ = writeln!(out, "Not used, since the place is no running machine: {}.", names.join(", "));
