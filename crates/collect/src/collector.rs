@@ -14,14 +14,14 @@ pub trait Collector: Sync {
         &[]
     }
 
-    /// Looks at one file it wanted.
+    /// Looks at one file it wanted. An error is a gap; what was found before it counts all the same.
     fn file(&self, _seen: &Seen<'_>, _out: &mut Out) -> Outcome {
-        Outcome::NotMine
+        Ok(Examined::NotMine)
     }
 
     /// Looks at the running machine. Called once, and only where the place is one.
     fn host(&self, _context: &Context<'_>, _out: &mut Out) -> Outcome {
-        Outcome::NotMine
+        Ok(Examined::NotMine)
     }
 }
 
@@ -57,21 +57,17 @@ pub enum Interest {
     Magic(usize, &'static [u8]),
 }
 
-/// What became of one file, or of the host, at one collector.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Examined; what was found, if anything, is in the [`Out`].
-    Examined,
+/// What became of one file, or of the host, at one collector: examined, not its business, or a fault. Never an empty list
+/// for all three.
+pub type Outcome = Result<Examined, Fault>;
+
+/// What a collector did with a file it was handed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Examined {
+    /// Examined it; what was found, if anything, is in the [`Out`].
+    Whole,
     /// Its name was alike, and it is something else.
     NotMine,
-    /// Not examined, or not to its end.
-    Failed(GapReason, String),
-}
-
-impl From<Fault> for Outcome {
-    fn from(fault: Fault) -> Self {
-        if fault.gone { Self::NotMine } else { Self::Failed(fault.reason, fault.detail) }
-    }
 }
 
 /// What a collector knows besides the file.
@@ -126,6 +122,16 @@ impl Seen<'_> {
             return Ok(std::borrow::Cow::Borrowed(self.head));
         }
         self.file.read_all(limit).map(std::borrow::Cow::Owned)
+    }
+
+    /// The whole file as text, up to `limit` bytes; bytes that are not UTF-8 are replaced. A byte of 0 means that it is no
+    /// text at all.
+    pub fn text(&self, limit: u64) -> Result<String, Fault> {
+        let bytes = self.whole(limit)?;
+        if bytes.contains(&0) {
+            return Err(Fault::corrupt("bytes of 0 in a text file"));
+        }
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// An artifact at this file.

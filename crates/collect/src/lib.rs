@@ -13,7 +13,7 @@ pub mod registry;
 mod router;
 mod sqlite;
 
-pub use collector::{Collector, Context, Interest, Meta, Out, Outcome, Seen};
+pub use collector::{Collector, Context, Examined, Interest, Meta, Out, Outcome, Seen};
 pub use look::{Looked, Place, Sink, look, look_at_host};
 pub use marks::Marks;
 pub use registry::{COLLECTORS, methods};

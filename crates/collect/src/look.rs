@@ -210,7 +210,8 @@ impl<S: Sink> Worker<'_, S> {
             meta.id.clone_into(&mut gap.collector);
             self.sink.gap(gap);
         }
-        if let Outcome::Failed(reason, detail) = outcome {
+        // What is gone by now holds nothing to read.
+        if let Err(Fault { reason, detail, gone: false }) = outcome {
             let locator = Locator(text.to_owned());
             self.sink.gap(Gap { locator, reason, hides: meta.hides, collector: meta.id.to_owned(), detail });
         }
@@ -266,7 +267,7 @@ fn guarded(read: impl FnOnce() -> Outcome) -> Outcome {
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().cloned();
         let said = said.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        Outcome::Failed(GapReason::ReaderFailed, said.unwrap_or_default())
+        Err(Fault::new(GapReason::ReaderFailed, said.unwrap_or_default()))
     })
 }
 
@@ -324,7 +325,7 @@ mod tests {
     #[test]
     fn a_reader_that_panics_is_a_gap() {
         let outcome = guarded(|| panic!("lying header"));
-        assert_eq!(outcome, Outcome::Failed(GapReason::ReaderFailed, "lying header".to_owned()));
+        assert_eq!(outcome, Err(Fault::new(GapReason::ReaderFailed, "lying header")));
     }
 
     #[test]

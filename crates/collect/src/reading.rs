@@ -3,14 +3,6 @@
 use ostrakon_place::File;
 use std::io::{Error, Read, Seek, SeekFrom};
 
-/// Text with bytes that are not UTF-8 replaced; a NUL means it is no text at all.
-pub(crate) fn text(bytes: &[u8]) -> Result<std::borrow::Cow<'_, str>, &'static str> {
-    if bytes.contains(&0) {
-        return Err("bytes of 0 in a text file");
-    }
-    Ok(String::from_utf8_lossy(bytes))
-}
-
 /// The fields of one `Key: value` stanza; lines that begin with white space go on with the value before.
 pub(crate) fn fields(stanza: &str) -> impl Iterator<Item = (&str, &str)> {
     stanza

@@ -12,6 +12,7 @@ mod order_raw;
 pub mod pattern;
 pub mod policy;
 pub mod scope;
+mod words;
 
 pub use calendar::Calendar;
 pub use clock::{Due, DueState, Events};

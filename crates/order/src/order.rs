@@ -3,12 +3,15 @@
 use crate::clock::{Offset, Start};
 use crate::diagnostic::{Code, Diagnostic, Faults};
 pub use crate::order_raw::{
-    Act, Confidence, Decision, Depth, FilledBy, Force, Instrument, Mark, Party, Per, RawBound as Bound,
-    RawClosure as Closure, RawEntity as Entity, RawField as Field, RawMeasure as Measure, RawReport as Report,
-    RawSource as Citation, RawThings as Things, RawVendorReply as VendorReply, RawWaiver as Waiver, Roll, Status, Verb,
+    RawBound as Bound, RawClosure as Closure, RawEntity as Entity, RawField as Field, RawMeasure as Measure,
+    RawReport as Report, RawSource as Citation, RawThings as Things, RawVendorReply as VendorReply,
+    RawWaiver as Waiver,
 };
 use crate::order_raw::{RawObligation, RawOrder, When};
 use crate::scope::{Rule, Scope};
+pub use crate::words::{
+    Act, Confidence, Decision, Depth, FilledBy, Force, Instrument, Mark, Party, Per, Roll, Status, Verb,
+};
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;

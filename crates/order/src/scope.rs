@@ -1,6 +1,6 @@
 //! Scope: an order's decision about one finding, with its reason. The first rule that fits decides.
 
-use crate::order_raw::{Decision, Depth};
+use crate::words::{Decision, Depth};
 use ostrakon_model::{Presence, Presences, ProductKind};
 
 /// What an order takes in.

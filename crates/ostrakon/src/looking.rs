@@ -2,6 +2,7 @@
 
 use crate::args::{Global, Looking};
 use crate::error::CommandError;
+use crate::sinks::{BundleSink, IdentifySink, Kept, Shared};
 use crate::terminal::{self, Progress};
 use jiff::Timestamp;
 use ostrakon_collect::{Looked, Marks, Place, Sink, look, look_at_host, methods};
@@ -10,10 +11,10 @@ use ostrakon_identify::finding::gather;
 use ostrakon_identify::{Finding, Hits, Recogniser, Subject};
 use ostrakon_model::record::BUNDLE_SCHEMA;
 use ostrakon_model::{
-    Artifact, ArtifactKind, Asset, AssetKind, Ending, Excluded, Exclusion, Gap, GapReason, Listing, Locator, Look,
-    MethodState, Presence, Presences, Record, locator,
+    ArtifactKind, Asset, AssetKind, Ending, Excluded, Exclusion, Gap, GapReason, Locator, Look, MethodState, Presence,
+    Presences, Record, locator,
 };
-use ostrakon_place::{Borders, BundleReader, BundleWriter, EntryKind, FolderTree, PlaceError, Tree};
+use ostrakon_place::{Borders, BundleReader, BundleWriter, FolderTree, PlaceError, Tree};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -174,7 +175,7 @@ impl Opened {
         recogniser: &Recogniser,
         lock: impl FnOnce() -> String,
     ) -> Subject {
-        let new = || IdentifySink { recogniser, hits: Hits::default(), gaps: Vec::new(), excluded: Vec::new() };
+        let new = || IdentifySink::of(recogniser);
         let (mut looked, first) = self.host(new());
         let marks = Marks::of(recogniser.marks());
         let look = self.head(&lock(), &marks);
@@ -199,7 +200,7 @@ impl Opened {
         let (mut looked, kept) = self.host(kept);
         let look = self.head(&lock(), marks);
         let shared = Mutex::new(Shared { writer: BundleWriter::create(out, &look)?, error: None });
-        let new = || BundleSink { shared: &shared, lines: Vec::new(), listing: Listing::default(), gaps: 0 };
+        let new = || BundleSink::of(&shared);
         let mut first = new();
         kept.artifacts.into_iter().for_each(|artifact| first.artifact(artifact));
         kept.gaps.into_iter().for_each(|gap| first.gap(gap));
@@ -300,7 +301,7 @@ fn ending(looked: &Looked) -> Ending {
 pub(crate) fn of_bundle(file: &Path, recogniser: &Recogniser) -> Result<Subject, PlaceError> {
     let reader = BundleReader::open(file)?;
     let look = reader.look.clone();
-    let mut sink = IdentifySink { recogniser, hits: Hits::default(), gaps: Vec::new(), excluded: Vec::new() };
+    let mut sink = IdentifySink::of(recogniser);
     sink.gaps.extend(not_collected(&look, recogniser));
     let mut ending: Option<Ending> = None;
     let (mut names, mut artifacts) = (0, 0);
@@ -400,152 +401,4 @@ pub(crate) struct Inventoried {
     pub(crate) look: Look,
     pub(crate) ending: Ending,
     pub(crate) gaps: u64,
-}
-
-/// Keeps what comes in before there is a bundle to write it to.
-#[derive(Default)]
-struct Kept {
-    artifacts: Vec<Artifact>,
-    gaps: Vec<Gap>,
-}
-
-impl Sink for Kept {
-    fn folder(&mut self, _path: &str) {}
-    fn entry(&mut self, _path: &str, _name: &str, _kind: EntryKind, _owner: Option<&str>) {}
-    fn artifact(&mut self, artifact: Artifact) {
-        self.artifacts.push(artifact);
-    }
-    fn gap(&mut self, gap: Gap) {
-        self.gaps.push(gap);
-    }
-    fn excluded(&mut self, _excluded: Excluded) {}
-}
-
-/// Recognises as things come in.
-struct IdentifySink<'a> {
-    recogniser: &'a Recogniser,
-    hits: Hits,
-    gaps: Vec<Gap>,
-    excluded: Vec<Excluded>,
-}
-
-impl IdentifySink<'_> {
-    fn listing(&mut self, listing: &Listing) {
-        let top = listing.dir.trim_end_matches('/');
-        let mut path = String::new();
-        let mut owners = vec![None; listing.names.len()];
-        for (owner, list) in &listing.owners {
-            for at in list {
-                if let Some(place) = owners.get_mut(*at as usize) {
-                    *place = Some(owner.as_str());
-                }
-            }
-        }
-        for (name, owner) in listing.names.iter().zip(owners) {
-            let (name, folder) = name.strip_suffix('/').map_or((name.as_str(), false), |name| (name, true));
-            path.clear();
-            path.push_str(top);
-            path.push('/');
-            path.push_str(name);
-            self.recogniser.entry(&path, name, folder, owner, &mut self.hits);
-        }
-    }
-}
-
-impl Sink for IdentifySink<'_> {
-    fn folder(&mut self, _path: &str) {}
-
-    fn entry(&mut self, path: &str, name: &str, kind: EntryKind, owner: Option<&str>) {
-        self.recogniser.entry(path, name, kind == EntryKind::Folder, owner, &mut self.hits);
-    }
-
-    fn artifact(&mut self, artifact: Artifact) {
-        self.recogniser.artifact(&artifact, &mut self.hits);
-    }
-
-    fn gap(&mut self, gap: Gap) {
-        self.gaps.push(gap);
-    }
-
-    fn excluded(&mut self, excluded: Excluded) {
-        self.excluded.push(excluded);
-    }
-}
-
-struct Shared {
-    writer: BundleWriter,
-    error: Option<PlaceError>,
-}
-
-/// Writes as things come in: lines are gathered by each thread and handed over in pieces.
-struct BundleSink<'a> {
-    shared: &'a Mutex<Shared>,
-    lines: Vec<u8>,
-    listing: Listing,
-    gaps: u64,
-}
-
-/// How many names a line of a listing holds at most: a folder with more goes on in the next.
-const NAMES_A_LINE: usize = 4096;
-/// How many bytes of lines a thread keeps before it hands them over.
-const PIECE: usize = 256 << 10;
-
-impl BundleSink<'_> {
-    fn record(&mut self, record: &Record) {
-        // Records are plain data: they always have a JSON form.
-        if serde_json::to_writer(&mut self.lines, record).is_ok() {
-            self.lines.push(b'\n');
-        }
-        if self.lines.len() > PIECE {
-            self.flush();
-        }
-    }
-
-    fn close_listing(&mut self) {
-        if !self.listing.names.is_empty() {
-            let next = Listing { dir: self.listing.dir.clone(), ..Listing::default() };
-            let listing = std::mem::replace(&mut self.listing, next);
-            self.record(&Record::Listing(listing));
-        }
-    }
-
-    fn flush(&mut self) {
-        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = shared.writer.lines(&self.lines) {
-            shared.error = Some(error);
-        }
-        self.lines.clear();
-    }
-}
-
-impl Sink for BundleSink<'_> {
-    fn folder(&mut self, path: &str) {
-        self.close_listing();
-        path.clone_into(&mut self.listing.dir);
-    }
-
-    fn entry(&mut self, _path: &str, name: &str, kind: EntryKind, owner: Option<&str>) {
-        if let Some(owner) = owner
-            && let Ok(at) = u32::try_from(self.listing.names.len())
-        {
-            self.listing.owners.entry(owner.to_owned()).or_default().push(at);
-        }
-        self.listing.names.push(if kind == EntryKind::Folder { format!("{name}/") } else { name.to_owned() });
-        if self.listing.names.len() >= NAMES_A_LINE {
-            self.close_listing();
-        }
-    }
-
-    fn artifact(&mut self, artifact: Artifact) {
-        self.record(&Record::Artifact(artifact));
-    }
-
-    fn gap(&mut self, gap: Gap) {
-        self.gaps += 1;
-        self.record(&Record::Gap(gap));
-    }
-
-    fn excluded(&mut self, excluded: Excluded) {
-        self.record(&Record::Excluded(excluded));
-    }
 }

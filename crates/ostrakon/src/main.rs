@@ -8,6 +8,7 @@ mod commands;
 mod error;
 mod lockdown;
 mod looking;
+mod sinks;
 mod terminal;
 
 use args::{Command, DossierCommand, OrderCommand, ReportCommand};

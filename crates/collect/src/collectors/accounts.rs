@@ -1,8 +1,7 @@
 //! Local users and groups: some products make their own and leave them behind.
 
-use crate::collector::{Collector, Interest, Meta, Out, Outcome, Seen};
-use crate::reading::text;
-use ostrakon_model::{ArtifactKind, Attribute, GapReason, Presence, Presences};
+use crate::collector::{Collector, Examined, Interest, Meta, Out, Outcome, Seen};
+use ostrakon_model::{ArtifactKind, Attribute, Presence, Presences};
 
 pub(crate) struct Accounts;
 
@@ -28,14 +27,7 @@ impl Collector for Accounts {
     }
 
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
-        let bytes = match seen.whole(64 << 20) {
-            Ok(bytes) => bytes,
-            Err(fault) => return fault.into(),
-        };
-        let text = match text(&bytes) {
-            Ok(text) => text,
-            Err(problem) => return Outcome::Failed(GapReason::Corrupt, problem.to_owned()),
-        };
+        let text = seen.text(64 << 20)?;
         let attribute = if seen.name() == b"passwd" { USER } else { GROUP };
         for name in text.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name) {
             // NIS lines begin with a sign and name no local account.
@@ -43,6 +35,6 @@ impl Collector for Accounts {
                 out.add(seen.artifact(ArtifactKind::Account).with(attribute, name));
             }
         }
-        Outcome::Examined
+        Ok(Examined::Whole)
     }
 }

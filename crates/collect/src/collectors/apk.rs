@@ -1,10 +1,9 @@
 //! Alpine packages by apk's own database.
 
-use crate::collector::{Collector, Interest, Meta, Out, Outcome, Seen};
+use crate::collector::{Collector, Examined, Interest, Meta, Out, Outcome, Seen};
 use crate::owners::Owners;
-use crate::reading::text;
-use ostrakon_model::{ArtifactKind, Attribute, GapReason, Presence, Presences};
-use ostrakon_place::Tree;
+use ostrakon_model::{ArtifactKind, Attribute, Presence, Presences};
+use ostrakon_place::{Fault, Tree};
 
 pub(crate) struct Apk;
 
@@ -34,14 +33,7 @@ impl Collector for Apk {
     }
 
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
-        let bytes = match seen.whole(LIMIT) {
-            Ok(bytes) => bytes,
-            Err(fault) => return fault.into(),
-        };
-        let text = match text(&bytes) {
-            Ok(text) => text,
-            Err(problem) => return Outcome::Failed(GapReason::Corrupt, problem.to_owned()),
-        };
+        let text = seen.text(LIMIT)?;
         let mut nameless = 0;
         for record in records(&text) {
             let value = |letter: char| record.lines().find_map(|line| line.strip_prefix(letter)?.strip_prefix(':'));
@@ -56,8 +48,8 @@ impl Collector for Apk {
             }
         }
         match nameless {
-            0 => Outcome::Examined,
-            count => Outcome::Failed(GapReason::Corrupt, format!("{count} record(s) without a package name")),
+            0 => Ok(Examined::Whole),
+            count => Err(Fault::corrupt(format!("{count} record(s) without a package name"))),
         }
     }
 }

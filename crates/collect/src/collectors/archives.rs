@@ -1,7 +1,8 @@
 //! Archives and images that this version does not open: each is a gap, so that no report calls a place empty over them.
 
-use crate::collector::{Collector, Interest, Meta, Out, Outcome, Seen};
+use crate::collector::{Collector, Examined, Interest, Meta, Out, Outcome, Seen};
 use ostrakon_model::{GapReason, Presence, Presences};
+use ostrakon_place::Fault;
 
 pub(crate) struct Archives;
 
@@ -51,8 +52,8 @@ impl Collector for Archives {
 
     fn file(&self, seen: &Seen<'_>, _out: &mut Out) -> Outcome {
         match kind(seen.name(), seen.head) {
-            Some(kind) => Outcome::Failed(GapReason::ArchiveNotOpened, kind.to_owned()),
-            None => Outcome::NotMine,
+            Some(kind) => Err(Fault::new(GapReason::ArchiveNotOpened, kind.to_owned())),
+            None => Ok(Examined::NotMine),
         }
     }
 }

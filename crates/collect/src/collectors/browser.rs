@@ -1,9 +1,10 @@
 //! Browser extensions of all users: Chromium-family and Firefox profiles, extensions a policy installs, and the native
 //! hosts extensions talk to.
 
-use crate::collector::{Collector, Interest, Meta, Out, Outcome, Seen};
+use crate::collector::{Collector, Examined, Interest, Meta, Out, Outcome, Seen};
 use crate::reading::last_part;
-use ostrakon_model::{Artifact, ArtifactKind, Attribute, GapReason, Presence, Presences};
+use ostrakon_model::{Artifact, ArtifactKind, Attribute, Presence, Presences};
+use ostrakon_place::Fault;
 use serde_json::Value;
 
 pub(crate) struct Browser;
@@ -40,25 +41,22 @@ impl Collector for Browser {
     }
 
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
-        let Some(read) = reader(seen) else { return Outcome::NotMine };
-        let bytes = match seen.whole(64 << 20) {
-            Ok(bytes) => bytes,
-            Err(fault) => return fault.into(),
-        };
+        let Some(read) = reader(seen) else { return Ok(Examined::NotMine) };
+        let bytes = seen.whole(64 << 20)?;
         if bytes.is_empty() {
-            return Outcome::Examined;
+            return Ok(Examined::Whole);
         }
         match serde_json::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes)) {
             Ok(json) => {
                 read(seen, &json, out);
-                Outcome::Examined
+                Ok(Examined::Whole)
             }
             Err(error) => {
                 // The folder names the extension: a broken manifest hides only its title.
                 if seen.name() == b"manifest.json" {
                     read(seen, &Value::Null, out);
                 }
-                Outcome::Failed(GapReason::Corrupt, error.to_string())
+                Err(Fault::corrupt(error.to_string()))
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Certificates in trust stores: the system's folders and bundles, the NSS databases of users' browsers, Java's key
 //! stores. A product that looks into TLS leaves its root here, often after it is gone.
 
-use crate::collector::{Collector, Interest, Meta, Out, Outcome, Seen};
+use crate::collector::{Collector, Examined, Interest, Meta, Out, Outcome, Seen};
 use crate::reading::be32;
 use crate::sqlite;
 use ostrakon_model::{Artifact, ArtifactKind, Attribute, GapReason, Locator, Presence, Presences};
@@ -59,12 +59,12 @@ impl Collector for Certs {
 
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
         match seen.name() {
-            b"cert9.db" => examined(nss(seen, out)),
-            b"cert8.db" if seen.head.is_empty() => Outcome::Examined,
-            b"cert8.db" => Outcome::Failed(GapReason::UnsupportedFormat, "an NSS database of before 2009".to_owned()),
+            b"cert9.db" => nss(seen, out),
+            b"cert8.db" if seen.head.is_empty() => Ok(Examined::Whole),
+            b"cert8.db" => Err(Fault::new(GapReason::UnsupportedFormat, "an NSS database of before 2009")),
             b"cacerts" => java(seen, out),
-            _ if !STORES.iter().any(|store| contains(seen.path, store)) => Outcome::NotMine,
-            _ => examined(files(seen, out)),
+            _ if !STORES.iter().any(|store| contains(seen.path, store)) => Ok(Examined::NotMine),
+            _ => files(seen, out),
         }
     }
 }
@@ -73,19 +73,15 @@ fn contains(path: &[u8], part: &[u8]) -> bool {
     path.windows(part.len()).any(|window| window == part)
 }
 
-fn examined(read: Result<(), Fault>) -> Outcome {
-    read.map_or_else(Outcome::from, |()| Outcome::Examined)
-}
-
 /// PEM with any number of certificates, or one DER.
-fn files(seen: &Seen<'_>, out: &mut Out) -> Result<(), Fault> {
+fn files(seen: &Seen<'_>, out: &mut Out) -> Outcome {
     let bytes = seen.whole(LIMIT)?;
     if bytes.is_empty() {
-        return Ok(());
+        return Ok(Examined::Whole);
     }
     if bytes[0] == 0x30 {
         out.add(certificate(&bytes, seen.locator(), "system").map_err(Fault::corrupt)?);
-        return Ok(());
+        return Ok(Examined::Whole);
     }
     for (at, pem) in Pem::iter_from_buffer(&bytes).enumerate() {
         let pem = pem.map_err(|error| Fault::corrupt(format!("certificate {}: {error}", at + 1)))?;
@@ -97,13 +93,13 @@ fn files(seen: &Seen<'_>, out: &mut Out) -> Result<(), Fault> {
         let artifact = certificate(&pem.contents, locator, "system");
         out.add(artifact.map_err(|error| Fault::corrupt(format!("certificate {}: {error}", at + 1)))?);
     }
-    Ok(())
+    Ok(Examined::Whole)
 }
 
 /// NSS keeps objects in a table whose columns are PKCS#11 attributes: `a0` the class (1 is a certificate), `a11` the DER.
-fn nss(seen: &Seen<'_>, out: &mut Out) -> Result<(), Fault> {
+fn nss(seen: &Seen<'_>, out: &mut Out) -> Outcome {
     if seen.head.is_empty() {
-        return Ok(());
+        return Ok(Examined::Whole);
     }
     let database = sqlite::open(seen)?;
     let rows = || {
@@ -116,35 +112,32 @@ fn nss(seen: &Seen<'_>, out: &mut Out) -> Result<(), Fault> {
         let locator = seen.locator().inside(id.to_string().as_bytes());
         out.add(certificate(&der, locator, "nss").map_err(Fault::corrupt)?);
     }
-    Ok(())
+    Ok(Examined::Whole)
 }
 
 fn java(seen: &Seen<'_>, out: &mut Out) -> Outcome {
     if seen.head.is_empty() {
-        return Outcome::Examined;
+        return Ok(Examined::Whole);
     }
     if be32(seen.head, 0) != Some(0xfeed_feed) {
         let detail = "a Java key store that is not JKS".to_owned();
         return if seen.head[0] == 0x30 {
-            Outcome::Failed(GapReason::UnsupportedFormat, detail)
+            Err(Fault::new(GapReason::UnsupportedFormat, detail))
         } else {
-            Outcome::NotMine
+            Ok(Examined::NotMine)
         };
     }
-    let bytes = match seen.whole(LIMIT) {
-        Ok(bytes) => bytes,
-        Err(fault) => return fault.into(),
-    };
+    let bytes = seen.whole(LIMIT)?;
     for (alias, der) in match trusted(&bytes) {
         Some(list) => list,
-        None => return Outcome::Failed(GapReason::Corrupt, "its entries do not fit the file".to_owned()),
+        None => return Err(Fault::corrupt("its entries do not fit the file")),
     } {
         match certificate(der, seen.locator().inside(alias), "java") {
             Ok(artifact) => out.add(artifact),
-            Err(problem) => return Outcome::Failed(GapReason::Corrupt, problem),
+            Err(problem) => return Err(Fault::corrupt(problem)),
         }
     }
-    Outcome::Examined
+    Ok(Examined::Whole)
 }
 
 /// The trusted certificates of a JKS file: magic, version, count, then entries of kind, alias, time, type, DER.

@@ -1,8 +1,7 @@
 //! What cron starts: system tables, tables of users, and the folders it runs through.
 
-use crate::collector::{Collector, Interest, Meta, Out, Outcome, Seen};
-use crate::reading::text;
-use ostrakon_model::{ArtifactKind, Attribute, GapReason, Presence, Presences};
+use crate::collector::{Collector, Examined, Interest, Meta, Out, Outcome, Seen};
+use ostrakon_model::{ArtifactKind, Attribute, Presence, Presences};
 
 pub(crate) struct Cron;
 
@@ -42,25 +41,18 @@ impl Collector for Cron {
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
         let path = &seen.path[seen.root.len()..];
         if seen.name().starts_with(b".") {
-            return Outcome::NotMine;
+            return Ok(Examined::NotMine);
         }
         if SCRIPTS.iter().any(|folder| path.starts_with(folder)) {
             out.add(seen.artifact(ArtifactKind::Service).with(COMMAND, seen.text));
-            return Outcome::Examined;
+            return Ok(Examined::Whole);
         }
-        let bytes = match seen.whole(1 << 20) {
-            Ok(bytes) => bytes,
-            Err(fault) => return fault.into(),
-        };
-        let text = match text(&bytes) {
-            Ok(text) => text,
-            Err(problem) => return Outcome::Failed(GapReason::Corrupt, problem.to_owned()),
-        };
+        let text = seen.text(1 << 20)?;
         let with_user = TABLES_WITH_USER.iter().any(|table| path.starts_with(table));
         for command in text.lines().filter_map(|line| command(line, with_user)) {
             out.add(seen.artifact(ArtifactKind::Service).with(COMMAND, command));
         }
-        Outcome::Examined
+        Ok(Examined::Whole)
     }
 }
 

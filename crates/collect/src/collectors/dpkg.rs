@@ -1,10 +1,10 @@
 //! Debian packages by dpkg's own database: also those removed with their settings left behind.
 
-use crate::collector::{Collector, Interest, Meta, Out, Outcome, Seen};
+use crate::collector::{Collector, Examined, Interest, Meta, Out, Outcome, Seen};
 use crate::owners::Owners;
-use crate::reading::{fields, text};
-use ostrakon_model::{ArtifactKind, Attribute, GapReason, Presence, Presences};
-use ostrakon_place::{EntryKind, Tree};
+use crate::reading::fields;
+use ostrakon_model::{ArtifactKind, Attribute, Presence, Presences};
+use ostrakon_place::{EntryKind, Fault, Tree};
 
 pub(crate) struct Dpkg;
 
@@ -39,12 +39,9 @@ impl Collector for Dpkg {
 
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
         if seen.name().ends_with(b".md5sums") {
-            return Outcome::NotMine;
+            return Ok(Examined::NotMine);
         }
-        let bytes = match seen.whole(LIMIT) {
-            Ok(bytes) => bytes,
-            Err(fault) => return fault.into(),
-        };
+        let bytes = seen.whole(LIMIT)?;
         let with_states = seen.name() == b"status";
         read(&bytes, with_states, seen, out)
     }
@@ -69,16 +66,17 @@ fn read(bytes: &[u8], with_states: bool, seen: &Seen<'_>, out: &mut Out) -> Outc
             Err(why) => problem = problem.or(Some(format!("line {at}: {why}"))),
         }
     }
-    problem.map_or(Outcome::Examined, |problem| Outcome::Failed(GapReason::Corrupt, problem))
+    problem.map_or(Ok(Examined::Whole), |problem| Err(Fault::corrupt(problem)))
 }
 
 type Package = (Vec<(Attribute, String)>, Presence);
 
 /// One stanza; `None` for a package that is only known, not there.
 fn package(stanza: &str, with_states: bool) -> Result<Option<Package>, &'static str> {
-    let stanza = text(stanza.as_bytes())?;
-    let value =
-        |wanted: &str| fields(&stanza).find(|(key, _)| key.eq_ignore_ascii_case(wanted)).map(|(_, value)| value);
+    if stanza.contains('\0') {
+        return Err("bytes of 0 in a text file");
+    }
+    let value = |wanted: &str| fields(stanza).find(|(key, _)| key.eq_ignore_ascii_case(wanted)).map(|(_, value)| value);
     let name = value("Package").filter(|name| !name.is_empty()).ok_or("a stanza without Package")?;
     let status = match value("Status") {
         Some(status) => status,

@@ -1,14 +1,14 @@
 //! ELF executables and libraries: soname, needed libraries, search path, notes; and, only when an indicator
 //! asks, whether their initialised data holds given bytes.
 
-use crate::collector::{Collector, Interest, Meta, Out, Outcome, Seen};
+use crate::collector::{Collector, Examined, Interest, Meta, Out, Outcome, Seen};
 use crate::marks::Marks;
 use crate::reading::{Stream, hex};
 use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{Dyn, FileHeader, ProgramHeader, SectionHeader};
 use object::{Endianness, ReadCache, ReadRef};
-use ostrakon_model::{Artifact, ArtifactKind, Attribute, GapReason, Presence, Presences};
-use ostrakon_place::File;
+use ostrakon_model::{Artifact, ArtifactKind, Attribute, Presence, Presences};
+use ostrakon_place::{Fault, File};
 use std::cell::RefCell;
 use std::ops::Range;
 
@@ -52,7 +52,7 @@ impl Collector for Elf {
         // What is no program to load: object files, core dumps, kernel modules.
         let kind = seen.head.get(0x10..0x12).map(|bytes| u16::from(bytes[0]) | (u16::from(bytes[1]) << 8));
         if matches!(kind, Some(1 | 4 | 0x100 | 0x400)) {
-            return Outcome::NotMine;
+            return Ok(Examined::NotMine);
         }
         let artifact = seen.artifact(ArtifactKind::Executable);
         let mut artifact = artifact.with(NAME, ostrakon_model::locator::encode(seen.name())).with(PATH, seen.text);
@@ -72,8 +72,8 @@ impl Collector for Elf {
         });
         out.add(artifact);
         match searched {
-            Ok(()) => Outcome::Examined,
-            Err(problem) => Outcome::Failed(GapReason::Corrupt, problem),
+            Ok(()) => Ok(Examined::Whole),
+            Err(problem) => Err(Fault::corrupt(problem)),
         }
     }
 }

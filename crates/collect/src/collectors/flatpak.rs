@@ -1,8 +1,9 @@
 //! Flatpak applications and runtimes, of the system and of every user, as deployed on disk.
 
-use crate::collector::{Collector, Interest, Meta, Out, Outcome, Seen};
-use crate::reading::{assignment, text};
-use ostrakon_model::{ArtifactKind, Attribute, GapReason, Presence, Presences};
+use crate::collector::{Collector, Examined, Interest, Meta, Out, Outcome, Seen};
+use crate::reading::assignment;
+use ostrakon_model::{ArtifactKind, Attribute, Presence, Presences};
+use ostrakon_place::Fault;
 
 pub(crate) struct Flatpak;
 
@@ -29,24 +30,13 @@ impl Collector for Flatpak {
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
         // .../flatpak/app/ID/ARCH/BRANCH/COMMIT/metadata
         let parts: Vec<&[u8]> = seen.path.rsplit(|byte| *byte == b'/').take(7).collect();
-        let [_, _, _, _, id, b"app" | b"runtime", b"flatpak"] = parts[..] else { return Outcome::NotMine };
-        let bytes = match seen.whole(1 << 20) {
-            Ok(bytes) => bytes,
-            Err(fault) => return fault.into(),
-        };
-        let text = match text(&bytes) {
-            Ok(text) => text,
-            Err(problem) => return Outcome::Failed(GapReason::Corrupt, problem.to_owned()),
-        };
+        let [_, _, _, _, id, b"app" | b"runtime", b"flatpak"] = parts[..] else { return Ok(Examined::NotMine) };
+        let text = seen.text(1 << 20)?;
         let name = text.lines().filter_map(assignment).find(|(key, _)| *key == "name").map(|(_, name)| name.to_owned());
         let broken = name.is_none();
         // The folder's name is the id too: a broken file hides nothing of it.
         let id = name.unwrap_or_else(|| String::from_utf8_lossy(id).into_owned());
         out.add(seen.artifact(ArtifactKind::Package).with(ID, id));
-        if broken {
-            Outcome::Failed(GapReason::Corrupt, "it names no application".to_owned())
-        } else {
-            Outcome::Examined
-        }
+        if broken { Err(Fault::corrupt("it names no application")) } else { Ok(Examined::Whole) }
     }
 }

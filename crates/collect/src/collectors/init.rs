@@ -1,7 +1,8 @@
 //! System V init scripts.
 
-use crate::collector::{Collector, Interest, Meta, Out, Outcome, Seen};
-use ostrakon_model::{ArtifactKind, Attribute, GapReason, Presence, Presences};
+use crate::collector::{Collector, Examined, Interest, Meta, Out, Outcome, Seen};
+use ostrakon_model::{ArtifactKind, Attribute, Presence, Presences};
+use ostrakon_place::Fault;
 
 pub(crate) struct Init;
 
@@ -27,14 +28,14 @@ impl Collector for Init {
 
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
         if seen.name() == b"README" || seen.name().starts_with(b".") {
-            return Outcome::NotMine;
+            return Ok(Examined::NotMine);
         }
         out.add(seen.artifact(ArtifactKind::Service).with(SCRIPT, String::from_utf8_lossy(seen.name())));
         // Programs stand in for scripts on some systems; anything else is no script.
         let runs = seen.head.is_empty() || seen.head.starts_with(b"#") || seen.head.starts_with(b"\x7fELF");
         if !runs && seen.head.contains(&0) {
-            return Outcome::Failed(GapReason::Corrupt, "neither a script nor a program".to_owned());
+            return Err(Fault::corrupt("neither a script nor a program"));
         }
-        Outcome::Examined
+        Ok(Examined::Whole)
     }
 }

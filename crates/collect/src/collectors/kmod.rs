@@ -1,7 +1,8 @@
 //! Kernel modules: loaded ones of a running machine, and installed ones by their files.
 
-use crate::collector::{Collector, Context, Interest, Meta, Out, Outcome, Seen};
-use ostrakon_model::{Artifact, ArtifactKind, Attribute, GapReason, Locator, Presence, Presences};
+use crate::collector::{Collector, Context, Examined, Interest, Meta, Out, Outcome, Seen};
+use ostrakon_model::{Artifact, ArtifactKind, Attribute, Locator, Presence, Presences};
+use ostrakon_place::Fault;
 
 pub(crate) struct Kmod;
 
@@ -30,9 +31,9 @@ impl Collector for Kmod {
         let name = seen.name();
         let plain = name.strip_suffix(b".ko");
         let packed = [&b".ko.xz"[..], b".ko.zst", b".ko.gz"].iter().find_map(|ending| name.strip_suffix(*ending));
-        let Some(stem) = plain.or(packed) else { return Outcome::NotMine };
+        let Some(stem) = plain.or(packed) else { return Ok(Examined::NotMine) };
         if !seen.path.windows(13).any(|part| part == b"/lib/modules/") {
-            return Outcome::NotMine;
+            return Ok(Examined::NotMine);
         }
         // The kernel takes `-` and `_` as one in names.
         let stem = String::from_utf8_lossy(stem).replace('-', "_");
@@ -43,17 +44,14 @@ impl Collector for Kmod {
         }
         out.add(artifact);
         if plain.is_some() && !whole(seen) {
-            return Outcome::Failed(GapReason::Corrupt, "not a whole kernel module".to_owned());
+            return Err(Fault::corrupt("not a whole kernel module"));
         }
-        Outcome::Examined
+        Ok(Examined::Whole)
     }
 
     fn host(&self, context: &Context<'_>, out: &mut Out) -> Outcome {
-        let table = match context.tree.find(b"/proc/modules").and_then(|file| file.read_all(16 << 20)) {
-            Ok(table) => table,
-            // A kernel built without modules has no such file.
-            Err(fault) => return fault.into(),
-        };
+        // A kernel built without modules has no such file: it is gone, and no gap.
+        let table = context.tree.find(b"/proc/modules")?.read_all(16 << 20)?;
         for line in String::from_utf8_lossy(&table).lines() {
             if let Some(name) = line.split(' ').next() {
                 let locator = Locator(format!("/proc/modules!{name}"));
@@ -61,7 +59,7 @@ impl Collector for Kmod {
                 out.add(artifact.with(NAME, name));
             }
         }
-        Outcome::Examined
+        Ok(Examined::Whole)
     }
 }
 

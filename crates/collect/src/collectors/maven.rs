@@ -1,8 +1,9 @@
 //! Maven artifacts on disk: `pom.properties` inside Java archives, and the `.pom` files of a local repository.
 
-use crate::collector::{Collector, Interest, Meta, Out, Outcome, Seen};
+use crate::collector::{Collector, Examined, Interest, Meta, Out, Outcome, Seen};
 use crate::reading::{Stream, assignment};
-use ostrakon_model::{Artifact, ArtifactKind, Attribute, GapReason, Presence, Presences};
+use ostrakon_model::{Artifact, ArtifactKind, Attribute, Presence, Presences};
+use ostrakon_place::Fault;
 use std::io::Read;
 
 pub(crate) struct Maven;
@@ -39,12 +40,9 @@ impl Collector for Maven {
             return of_repository(seen, out);
         }
         if seen.head.is_empty() {
-            return Outcome::Examined;
+            return Ok(Examined::Whole);
         }
-        let stream = match Stream::of(seen.file) {
-            Ok(stream) => std::io::BufReader::new(stream),
-            Err(fault) => return fault.into(),
-        };
+        let stream = std::io::BufReader::new(Stream::of(seen.file)?);
         match libraries(stream) {
             Ok(list) => {
                 for (name, properties) in list {
@@ -59,11 +57,11 @@ impl Collector for Maven {
                         out.add(coordinates(library, &group, &id, &version));
                     }
                 }
-                Outcome::Examined
+                Ok(Examined::Whole)
             }
             // An archive may begin with the script that starts it; anything else of that name is no archive.
-            Err(_) if !seen.head.starts_with(b"PK") && !seen.head.starts_with(b"#!") => Outcome::NotMine,
-            Err(problem) => Outcome::Failed(GapReason::Corrupt, problem),
+            Err(_) if !seen.head.starts_with(b"PK") && !seen.head.starts_with(b"#!") => Ok(Examined::NotMine),
+            Err(problem) => Err(Fault::corrupt(problem)),
         }
     }
 }
@@ -96,13 +94,13 @@ fn libraries(archive: impl Read + std::io::Seek) -> Result<Vec<(String, String)>
 fn of_repository(seen: &Seen<'_>, out: &mut Out) -> Outcome {
     let path = String::from_utf8_lossy(seen.path);
     let parts = path.rsplit_once("/repository/").map(|(_, rest)| rest.split('/').collect::<Vec<_>>());
-    let Some([group @ .., id, version, file]) = parts.as_deref() else { return Outcome::NotMine };
+    let Some([group @ .., id, version, file]) = parts.as_deref() else { return Ok(Examined::NotMine) };
     if group.is_empty() || *file != format!("{id}-{version}.pom") {
-        return Outcome::NotMine;
+        return Ok(Examined::NotMine);
     }
     let library = seen.artifact(ArtifactKind::Library).proving(Presence::Declared);
     out.add(coordinates(library, &group.join("."), id, version));
-    Outcome::Examined
+    Ok(Examined::Whole)
 }
 
 fn coordinates(library: Artifact, group: &str, id: &str, version: &str) -> Artifact {

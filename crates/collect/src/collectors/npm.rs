@@ -1,7 +1,8 @@
 //! npm packages as installed: `package.json` of every package directly below a `node_modules` or Debian's `nodejs` folder.
 
-use crate::collector::{Collector, Interest, Meta, Out, Outcome, Seen};
-use ostrakon_model::{ArtifactKind, Attribute, GapReason, Presence, Presences};
+use crate::collector::{Collector, Examined, Interest, Meta, Out, Outcome, Seen};
+use ostrakon_model::{ArtifactKind, Attribute, Presence, Presences};
+use ostrakon_place::Fault;
 use serde::Deserialize;
 
 pub(crate) struct Npm;
@@ -46,21 +47,18 @@ impl Collector for Npm {
 
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
         if !is_installed(seen.path) {
-            return Outcome::NotMine;
+            return Ok(Examined::NotMine);
         }
-        let bytes = match seen.whole(16 << 20) {
-            Ok(bytes) => bytes,
-            Err(fault) => return fault.into(),
-        };
+        let bytes = seen.whole(16 << 20)?;
         if bytes.is_empty() {
-            return Outcome::Examined;
+            return Ok(Examined::Whole);
         }
         let manifest = match read(&bytes) {
             Ok(manifest) => manifest,
-            Err(error) => return Outcome::Failed(GapReason::Corrupt, error.to_string()),
+            Err(error) => return Err(Fault::corrupt(error.to_string())),
         };
         // Folders of a package can hold a package.json that only sets the kind of module: no package.
-        let Some(name) = manifest.name else { return Outcome::NotMine };
+        let Some(name) = manifest.name else { return Ok(Examined::NotMine) };
         let version = manifest.version.unwrap_or_default();
         let author = match manifest.author {
             Some(Author::Text(text)) => text,
@@ -70,7 +68,7 @@ impl Collector for Npm {
         let artifact = seen.artifact(ArtifactKind::Library).with(NAME, &name).with(VERSION, &version);
         let purl = format!("pkg:npm/{}@{version}", name.replacen('@', "%40", 1));
         out.add(artifact.with(AUTHOR, author).with(PURL, purl));
-        Outcome::Examined
+        Ok(Examined::Whole)
     }
 }
 

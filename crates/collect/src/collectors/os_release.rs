@@ -1,9 +1,10 @@
 //! Operating systems: the place's own root, and roots that lie in its folders (containers, chroots, backups), which
 //! decide whether a package database speaks of this asset or only of a copy on it.
 
-use crate::collector::{Collector, Interest, Meta, Out, Outcome, Seen};
-use crate::reading::{assignment, text};
+use crate::collector::{Collector, Examined, Interest, Meta, Out, Outcome, Seen};
+use crate::reading::assignment;
 use ostrakon_model::{ArtifactKind, Attribute, GapReason, Presences};
+use ostrakon_place::Fault;
 
 pub(crate) struct OsRelease;
 
@@ -46,16 +47,9 @@ impl Collector for OsRelease {
             _ => None,
         };
         if let Some(other) = other {
-            return Outcome::Failed(GapReason::UnsupportedFormat, other.to_owned());
+            return Err(Fault::new(GapReason::UnsupportedFormat, other.to_owned()));
         }
-        let bytes = match seen.whole(64 << 10) {
-            Ok(bytes) => bytes,
-            Err(fault) => return fault.into(),
-        };
-        let text = match text(&bytes) {
-            Ok(text) => text,
-            Err(problem) => return Outcome::Failed(GapReason::Corrupt, problem.to_owned()),
-        };
+        let text = seen.text(64 << 10)?;
         let value = |wanted: &str| {
             let pair = text.lines().filter_map(assignment).find(|(key, _)| *key == wanted);
             pair.map(|(_, value)| value.to_owned())
@@ -64,10 +58,10 @@ impl Collector for OsRelease {
             Some(id) => {
                 let artifact = seen.artifact(ArtifactKind::System).with(ID, id);
                 out.add(artifact.with(VERSION, value("VERSION_ID").unwrap_or_default()));
-                Outcome::Examined
+                Ok(Examined::Whole)
             }
-            None if text.trim().is_empty() => Outcome::Examined,
-            None => Outcome::Failed(GapReason::Corrupt, "it names no ID".to_owned()),
+            None if text.trim().is_empty() => Ok(Examined::Whole),
+            None => Err(Fault::corrupt("it names no ID")),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Running processes of this machine, by /proc.
 
-use crate::collector::{Collector, Context, Meta, Out, Outcome};
+use crate::collector::{Collector, Context, Examined, Meta, Out, Outcome};
 use ostrakon_model::locator::encode;
 use ostrakon_model::{Artifact, ArtifactKind, Attribute, GapReason, Locator, Presence, Presences};
 use ostrakon_place::{EntryKind, Fault};
@@ -28,18 +28,13 @@ impl Collector for Process {
 
     fn host(&self, context: &Context<'_>, out: &mut Out) -> Outcome {
         let mut ids = Vec::new();
-        let list = context.tree.folder(b"/proc").and_then(|proc| {
-            proc.entries(&mut |entry| {
-                if entry.kind == EntryKind::Folder && entry.name.iter().all(u8::is_ascii_digit) {
-                    ids.push(entry.name.to_vec());
-                }
-            })
-        });
-        if let Err(fault) = list {
-            return Outcome::Failed(fault.reason, fault.detail);
-        }
+        context.tree.folder(b"/proc")?.entries(&mut |entry| {
+            if entry.kind == EntryKind::Folder && entry.name.iter().all(u8::is_ascii_digit) {
+                ids.push(entry.name.to_vec());
+            }
+        })?;
         if ids.is_empty() {
-            return Outcome::Failed(GapReason::Unreached, "/proc lists no process: is it mounted?".to_owned());
+            return Err(Fault::new(GapReason::Unreached, "/proc lists no process: is it mounted?"));
         }
         // Under `hidepid` a user sees only his own, and never the first.
         if !ids.iter().any(|id| id == b"1") {
@@ -67,7 +62,7 @@ impl Collector for Process {
                 format!("the executable of {} process(es); their names were read: {names}{more}", hidden.len());
             out.gap(Locator("/proc".to_owned()), GapReason::PermissionDenied, RUNNING, detail);
         }
-        Outcome::Examined
+        Ok(Examined::Whole)
     }
 }
 

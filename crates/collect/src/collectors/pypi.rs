@@ -1,8 +1,9 @@
 //! Python distributions as installed: `METADATA` of wheels, `PKG-INFO` of eggs.
 
-use crate::collector::{Collector, Interest, Meta, Out, Outcome, Seen};
-use crate::reading::{fields, last_part, text};
-use ostrakon_model::{ArtifactKind, Attribute, GapReason, Presence, Presences};
+use crate::collector::{Collector, Examined, Interest, Meta, Out, Outcome, Seen};
+use crate::reading::{fields, last_part};
+use ostrakon_model::{ArtifactKind, Attribute, Presence, Presences};
+use ostrakon_place::Fault;
 
 pub(crate) struct Pypi;
 
@@ -37,26 +38,19 @@ impl Collector for Pypi {
             _ => true,
         };
         if !mine {
-            return Outcome::NotMine;
+            return Ok(Examined::NotMine);
         }
-        let bytes = match seen.whole(16 << 20) {
-            Ok(bytes) => bytes,
-            Err(fault) => return fault.into(),
-        };
-        if bytes.is_empty() {
-            return Outcome::Examined;
+        let text = seen.text(16 << 20)?;
+        if text.is_empty() {
+            return Ok(Examined::Whole);
         }
-        let text = match text(&bytes) {
-            Ok(text) => text,
-            Err(problem) => return Outcome::Failed(GapReason::Corrupt, problem.to_owned()),
-        };
         // The description follows the first empty line and may hold anything.
         let text = text.replace('\r', "");
         let head = text.split("\n\n").next().unwrap_or_default();
         let value =
             |wanted: &str| fields(head).find(|(key, _)| key.eq_ignore_ascii_case(wanted)).map(|(_, value)| value);
         let Some(name) = value("Name").filter(|name| !name.is_empty()) else {
-            return Outcome::Failed(GapReason::Corrupt, "it gives no Name".to_owned());
+            return Err(Fault::corrupt("it gives no Name"));
         };
         let name = normalised(name);
         let version = value("Version").unwrap_or_default();
@@ -65,7 +59,7 @@ impl Collector for Pypi {
             artifact.push(AUTHOR, value(key).unwrap_or_default());
         }
         out.add(artifact.with(PURL, format!("pkg:pypi/{name}@{version}")));
-        Outcome::Examined
+        Ok(Examined::Whole)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Snaps: by their mounted or unpacked `meta/snap.yaml`, and by the image files that snapd keeps.
 
-use crate::collector::{Collector, Interest, Meta, Out, Outcome, Seen};
-use crate::reading::text;
-use ostrakon_model::{ArtifactKind, Attribute, GapReason, Presence, Presences};
+use crate::collector::{Collector, Examined, Interest, Meta, Out, Outcome, Seen};
+use ostrakon_model::{ArtifactKind, Attribute, Presence, Presences};
+use ostrakon_place::Fault;
 
 pub(crate) struct Snap;
 
@@ -33,19 +33,12 @@ impl Collector for Snap {
             let stem = String::from_utf8_lossy(stem);
             let name = stem.rsplit_once('_').map_or(stem.as_ref(), |(name, _)| name);
             out.add(seen.artifact(ArtifactKind::Package).with(NAME, name));
-            return Outcome::Examined;
+            return Ok(Examined::Whole);
         }
         if !seen.path.ends_with(b"/meta/snap.yaml") {
-            return Outcome::NotMine;
+            return Ok(Examined::NotMine);
         }
-        let bytes = match seen.whole(1 << 20) {
-            Ok(bytes) => bytes,
-            Err(fault) => return fault.into(),
-        };
-        let text = match text(&bytes) {
-            Ok(text) => text,
-            Err(problem) => return Outcome::Failed(GapReason::Corrupt, problem.to_owned()),
-        };
+        let text = seen.text(1 << 20)?;
         // Both keys are plain scalars at the top level, by the format's own rules.
         let value = |key: &str| {
             let found = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
@@ -55,10 +48,10 @@ impl Collector for Snap {
             Some(name) => {
                 let artifact = seen.artifact(ArtifactKind::Package).with(NAME, name);
                 out.add(artifact.with(VERSION, value("version").unwrap_or_default()));
-                Outcome::Examined
+                Ok(Examined::Whole)
             }
-            None if bytes.is_empty() => Outcome::Examined,
-            None => Outcome::Failed(GapReason::Corrupt, "it gives no name".to_owned()),
+            None if text.is_empty() => Ok(Examined::Whole),
+            None => Err(Fault::corrupt("it gives no name")),
         }
     }
 }

@@ -1,8 +1,7 @@
 //! systemd units: what the system, or a user's session, starts. A unit whose program is gone is a remnant.
 
-use crate::collector::{Collector, Interest, Meta, Out, Outcome, Seen};
-use crate::reading::text;
-use ostrakon_model::{ArtifactKind, Attribute, GapReason, Presence, Presences};
+use crate::collector::{Collector, Examined, Interest, Meta, Out, Outcome, Seen};
+use ostrakon_model::{ArtifactKind, Attribute, Presence, Presences};
 
 pub(crate) struct Systemd;
 
@@ -53,16 +52,9 @@ impl Collector for Systemd {
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
         const UNITS: [&[u8]; 7] = [b".service", b".timer", b".socket", b".path", b".mount", b".automount", b".target"];
         if !UNITS.iter().any(|ending| seen.name().ends_with(ending)) {
-            return Outcome::NotMine;
+            return Ok(Examined::NotMine);
         }
-        let bytes = match seen.whole(1 << 20) {
-            Ok(bytes) => bytes,
-            Err(fault) => return fault.into(),
-        };
-        let text = match text(&bytes) {
-            Ok(text) => text,
-            Err(problem) => return Outcome::Failed(GapReason::Corrupt, problem.to_owned()),
-        };
+        let text = seen.text(1 << 20)?;
         let mut artifact = seen.artifact(ArtifactKind::Service).with(UNIT, String::from_utf8_lossy(seen.name()));
         let mut programs = Vec::new();
         for (key, value) in lines(&text) {
@@ -85,7 +77,7 @@ impl Collector for Systemd {
         }
         programs.into_iter().for_each(|program| artifact.push(EXEC, program));
         out.add(artifact);
-        Outcome::Examined
+        Ok(Examined::Whole)
     }
 }
 

@@ -4,12 +4,12 @@ mod bdb;
 mod header;
 mod ndb;
 
-use crate::collector::{Collector, Context, Interest, Meta, Out, Outcome, Seen};
+use crate::collector::{Collector, Context, Examined, Interest, Meta, Out, Outcome, Seen};
 use crate::marks::Marks;
 use crate::owners::Owners;
 use crate::sqlite;
 use header::Header;
-use ostrakon_model::{ArtifactKind, Attribute, GapReason, Presence, Presences};
+use ostrakon_model::{ArtifactKind, Attribute, Presence, Presences};
 use ostrakon_place::{Fault, Tree};
 
 pub(crate) struct Rpm;
@@ -78,11 +78,8 @@ impl Collector for Rpm {
             }
             Err(why) => problem = problem.take().or(Some(why)),
         });
-        match (read, problem) {
-            (Err(fault), _) => fault.into(),
-            (Ok(()), Some(why)) => Outcome::Failed(GapReason::Corrupt, why),
-            (Ok(()), None) => Outcome::Examined,
-        }
+        read?;
+        problem.map_or(Ok(Examined::Whole), |why| Err(Fault::corrupt(why)))
     }
 }
 

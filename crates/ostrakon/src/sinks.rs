@@ -1,0 +1,165 @@
+//! What takes what a look yields: one recognises on the way, one writes a bundle, one keeps.
+
+use ostrakon_collect::Sink;
+use ostrakon_identify::{Hits, Recogniser};
+use ostrakon_model::{Artifact, Excluded, Gap, Listing, Record};
+use ostrakon_place::{BundleWriter, EntryKind, PlaceError};
+use std::sync::{Mutex, PoisonError};
+
+/// Keeps what comes in before there is a bundle to write it to.
+#[derive(Default)]
+pub(crate) struct Kept {
+    pub(crate) artifacts: Vec<Artifact>,
+    pub(crate) gaps: Vec<Gap>,
+}
+
+impl Sink for Kept {
+    fn folder(&mut self, _path: &str) {}
+    fn entry(&mut self, _path: &str, _name: &str, _kind: EntryKind, _owner: Option<&str>) {}
+    fn artifact(&mut self, artifact: Artifact) {
+        self.artifacts.push(artifact);
+    }
+    fn gap(&mut self, gap: Gap) {
+        self.gaps.push(gap);
+    }
+    fn excluded(&mut self, _excluded: Excluded) {}
+}
+
+/// Recognises as things come in.
+pub(crate) struct IdentifySink<'a> {
+    recogniser: &'a Recogniser,
+    pub(crate) hits: Hits,
+    pub(crate) gaps: Vec<Gap>,
+    pub(crate) excluded: Vec<Excluded>,
+}
+
+impl<'a> IdentifySink<'a> {
+    pub(crate) fn of(recogniser: &'a Recogniser) -> Self {
+        Self { recogniser, hits: Hits::default(), gaps: Vec::new(), excluded: Vec::new() }
+    }
+
+    /// A listing of a bundle, as if its names were met one by one.
+    pub(crate) fn listing(&mut self, listing: &Listing) {
+        let top = listing.dir.trim_end_matches('/');
+        let mut path = String::new();
+        let mut owners = vec![None; listing.names.len()];
+        for (owner, list) in &listing.owners {
+            for at in list {
+                if let Some(place) = owners.get_mut(*at as usize) {
+                    *place = Some(owner.as_str());
+                }
+            }
+        }
+        for (name, owner) in listing.names.iter().zip(owners) {
+            let (name, folder) = name.strip_suffix('/').map_or((name.as_str(), false), |name| (name, true));
+            path.clear();
+            path.push_str(top);
+            path.push('/');
+            path.push_str(name);
+            self.recogniser.entry(&path, name, folder, owner, &mut self.hits);
+        }
+    }
+}
+
+impl Sink for IdentifySink<'_> {
+    fn folder(&mut self, _path: &str) {}
+
+    fn entry(&mut self, path: &str, name: &str, kind: EntryKind, owner: Option<&str>) {
+        self.recogniser.entry(path, name, kind == EntryKind::Folder, owner, &mut self.hits);
+    }
+
+    fn artifact(&mut self, artifact: Artifact) {
+        self.recogniser.artifact(&artifact, &mut self.hits);
+    }
+
+    fn gap(&mut self, gap: Gap) {
+        self.gaps.push(gap);
+    }
+
+    fn excluded(&mut self, excluded: Excluded) {
+        self.excluded.push(excluded);
+    }
+}
+
+/// The one bundle that all threads write to.
+pub(crate) struct Shared {
+    pub(crate) writer: BundleWriter,
+    pub(crate) error: Option<PlaceError>,
+}
+
+/// Writes as things come in: lines are gathered by each thread and handed over in pieces.
+pub(crate) struct BundleSink<'a> {
+    shared: &'a Mutex<Shared>,
+    lines: Vec<u8>,
+    listing: Listing,
+    pub(crate) gaps: u64,
+}
+
+/// How many names a line of a listing holds at most: a folder with more goes on in the next.
+const NAMES_A_LINE: usize = 4096;
+/// How many bytes of lines a thread keeps before it hands them over.
+const PIECE: usize = 256 << 10;
+
+impl<'a> BundleSink<'a> {
+    pub(crate) fn of(shared: &'a Mutex<Shared>) -> Self {
+        Self { shared, lines: Vec::new(), listing: Listing::default(), gaps: 0 }
+    }
+
+    fn record(&mut self, record: &Record) {
+        // Records are plain data: they always have a JSON form.
+        if serde_json::to_writer(&mut self.lines, record).is_ok() {
+            self.lines.push(b'\n');
+        }
+        if self.lines.len() > PIECE {
+            self.flush();
+        }
+    }
+
+    pub(crate) fn close_listing(&mut self) {
+        if !self.listing.names.is_empty() {
+            let next = Listing { dir: self.listing.dir.clone(), ..Listing::default() };
+            let listing = std::mem::replace(&mut self.listing, next);
+            self.record(&Record::Listing(listing));
+        }
+    }
+
+    pub(crate) fn flush(&mut self) {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = shared.writer.lines(&self.lines) {
+            shared.error = Some(error);
+        }
+        self.lines.clear();
+    }
+}
+
+impl Sink for BundleSink<'_> {
+    fn folder(&mut self, path: &str) {
+        self.close_listing();
+        path.clone_into(&mut self.listing.dir);
+    }
+
+    fn entry(&mut self, _path: &str, name: &str, kind: EntryKind, owner: Option<&str>) {
+        if let Some(owner) = owner
+            && let Ok(at) = u32::try_from(self.listing.names.len())
+        {
+            self.listing.owners.entry(owner.to_owned()).or_default().push(at);
+        }
+        self.listing.names.push(if kind == EntryKind::Folder { format!("{name}/") } else { name.to_owned() });
+        if self.listing.names.len() >= NAMES_A_LINE {
+            self.close_listing();
+        }
+    }
+
+    fn artifact(&mut self, artifact: Artifact) {
+        self.record(&Record::Artifact(artifact));
+    }
+
+    fn gap(&mut self, gap: Gap) {
+        self.gaps += 1;
+        self.record(&Record::Gap(gap));
+    }
+
+    fn excluded(&mut self, excluded: Excluded) {
+        self.record(&Record::Excluded(excluded));
+    }
+}
