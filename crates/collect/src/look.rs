@@ -107,6 +107,7 @@ fn run<S: Sink>(
             wanted: Vec::new(),
             bytes: Vec::new(),
             text: String::new(),
+            start: (0, 0),
             looked: Looked::default(),
             counts: vec![0; COLLECTORS.len()],
         })
@@ -137,6 +138,8 @@ struct Worker<'a, S> {
     wanted: Vec<Wanted>,
     bytes: Vec<u8>,
     text: String,
+    /// Where the name begins in `bytes` and `text`.
+    start: (usize, usize),
     looked: Looked,
     counts: Vec<u64>,
 }
@@ -275,22 +278,26 @@ impl<S: Sink> Visitor for Worker<'_, S> {
     fn folder(&mut self, path: &[u8]) {
         self.looked.folders += 1;
         self.router.folder(path, &mut self.folder_wanted);
-        self.sink.folder(&encode(path));
-    }
-
-    fn entry(&mut self, path: &[u8], folder: &dyn Folder, entry: Entry<'_>) {
+        let folder = encode(path);
+        self.sink.folder(&folder);
+        // What all entries of the folder begin with is written once.
         self.bytes.clear();
         self.bytes.extend_from_slice(path.strip_suffix(b"/").unwrap_or(path));
         self.bytes.push(b'/');
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(entry.name);
         self.text.clear();
-        self.text.push_str(&encode(&self.bytes));
-        // The name's text is the path's from the last `/` on: no byte of a name encodes to one.
-        let name = self.text.rfind('/').map_or(0, |at| at + 1);
-        debug_assert!(start > 0);
+        self.text.push_str(folder.strip_suffix('/').unwrap_or(&folder));
+        self.text.push('/');
+        self.start = (self.bytes.len(), self.text.len());
+    }
+
+    fn entry(&mut self, _path: &[u8], folder: &dyn Folder, entry: Entry<'_>) {
+        let (bytes, text) = self.start;
+        self.bytes.truncate(bytes);
+        self.bytes.extend_from_slice(entry.name);
+        self.text.truncate(text);
+        self.text.push_str(&encode(entry.name));
         let owner = if entry.kind == EntryKind::Folder { None } else { self.owners.of(&self.bytes) };
-        self.sink.entry(&self.text, &self.text[name..], entry.kind, owner);
+        self.sink.entry(&self.text, &self.text[text..], entry.kind, owner);
         self.counts[0] += 1;
         if entry.kind != EntryKind::Folder {
             self.looked.files += 1;
