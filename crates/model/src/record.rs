@@ -1,7 +1,7 @@
 //! How a look is written down: the records of a bundle, in order. A bundle begins with one [`Look`] and ends with one
 //! [`Ending`]; one without its ending was cut off, and nobody may call it whole.
 
-use crate::{Artifact, Attribute, Excluded, Gap};
+use crate::{Artifact, Attribute, Excluded, Gap, Locator};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -22,6 +22,8 @@ pub enum Record {
     Gap(Gap),
     /// A thing left out on purpose.
     Excluded(Excluded),
+    /// The digest of a file that a product known at the time was recognised by.
+    Digest(FileDigest),
     /// The tail.
     Ending(Ending),
 }
@@ -131,6 +133,15 @@ pub struct Listing {
     /// Which package owns which of them, by position.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub owners: BTreeMap<String, Vec<u32>>,
+}
+
+/// The digest of one file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileDigest {
+    /// The file.
+    pub locator: Locator,
+    /// SHA-256 of its content, hex.
+    pub sha256: String,
 }
 
 /// The tail of a bundle: what the look came to.

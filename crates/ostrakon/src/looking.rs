@@ -11,11 +11,12 @@ use ostrakon_identify::finding::gather;
 use ostrakon_identify::{Finding, Hits, Recogniser, Subject};
 use ostrakon_model::record::BUNDLE_SCHEMA;
 use ostrakon_model::{
-    ArtifactKind, Asset, AssetKind, Ending, Excluded, Exclusion, Gap, GapReason, Locator, Look, MethodState, Presence,
-    Presences, Record, locator,
+    ArtifactKind, Asset, AssetKind, Ending, Excluded, Exclusion, FileDigest, Gap, GapReason, Locator, Look,
+    MethodState, Presence, Presences, Record, locator,
 };
 use ostrakon_place::{Borders, BundleReader, BundleWriter, FolderTree, PlaceError, Tree};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -192,15 +193,16 @@ impl Opened {
         &self,
         global: &Global,
         looking: &Looking,
-        marks: &Marks,
+        recogniser: &Recogniser,
         lock: impl FnOnce() -> String,
         out: &Path,
     ) -> Result<Inventoried, CommandError> {
+        let marks = &Marks::of(recogniser.marks());
         let kept = Kept::default();
         let (mut looked, kept) = self.host(kept);
         let look = self.head(&lock(), marks);
         let shared = Mutex::new(Shared { writer: BundleWriter::create(out, &look)?, error: None });
-        let new = || BundleSink::of(&shared);
+        let new = || BundleSink::of(&shared, recogniser);
         let mut first = new();
         kept.artifacts.into_iter().for_each(|artifact| first.artifact(artifact));
         kept.gaps.into_iter().for_each(|gap| first.gap(gap));
@@ -211,17 +213,30 @@ impl Opened {
         if let (Some(gap), Some(sink)) = (self.nothing_there(&looked), sinks.first_mut()) {
             sink.gap(gap);
         }
+        let mut known = Vec::new();
         for mut sink in sinks {
             sink.close_listing();
             sink.flush();
             gaps += sink.gaps;
+            known.push(sink.known);
         }
         let shared = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(error) = shared.error {
             return Err(error.into());
         }
+        // The digests of what is known today: a report made of the bundle can name the very files.
+        let mut writer = shared.writer;
+        let mut findings = gathered(recogniser, look.clone(), None, known).findings;
+        self.hash(&mut findings);
+        let mut digests = BTreeMap::new();
+        for evidence in findings.into_iter().flat_map(|finding| finding.evidence) {
+            digests.extend(evidence.sha256.map(|sha256| (file_of(&evidence.locator).to_owned(), sha256)));
+        }
+        for (file, sha256) in digests {
+            writer.record(&Record::Digest(FileDigest { locator: Locator(file), sha256 }))?;
+        }
         let ending = ending(&looked);
-        shared.writer.finish(&ending)?;
+        writer.finish(&ending)?;
         Ok(Inventoried { look, ending, gaps })
     }
 
@@ -241,15 +256,14 @@ impl Opened {
         const MOST_BYTES: u64 = 4 << 30;
         let mut budget = MOST_BYTES;
         for evidence in findings.iter_mut().flat_map(|finding| &mut finding.evidence) {
-            let whole = !matches!(evidence.kind, ArtifactKind::Package | ArtifactKind::Process | ArtifactKind::Account);
-            if whole && evidence.sha256.is_none() && !evidence.locator.as_str().contains('!') {
+            if can_be_hashed(evidence) && evidence.sha256.is_none() {
                 evidence.sha256 = self.digest(evidence, &mut budget);
             }
         }
     }
 
     fn digest(&self, evidence: &Evidence, budget: &mut u64) -> Option<String> {
-        let path = locator::decode(evidence.locator.as_str());
+        let path = locator::decode(file_of(&evidence.locator));
         let split = path.iter().rposition(|byte| *byte == b'/')?;
         let (folder, name) = (&path[..split.max(1)], &path[split + 1..]);
         let file = self.tree.folder(folder).ok()?.open(name).ok()?;
@@ -268,6 +282,16 @@ impl Opened {
         }
         Some(hex(&hash.finalize()))
     }
+}
+
+/// Is the file the evidence lies in a thing of its own? A database of packages or accounts changes with every other.
+fn can_be_hashed(evidence: &Evidence) -> bool {
+    !matches!(evidence.kind, ArtifactKind::Package | ArtifactKind::Process | ArtifactKind::Account)
+}
+
+/// The file of a locator that goes on inside it.
+fn file_of(locator: &Locator) -> &str {
+    locator.as_str().split('!').next().unwrap_or_default()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -305,6 +329,7 @@ pub(crate) fn of_bundle(file: &Path, recogniser: &Recogniser) -> Result<Subject,
     sink.gaps.extend(not_collected(&look, recogniser));
     let mut ending: Option<Ending> = None;
     let (mut names, mut artifacts) = (0, 0);
+    let mut digests = BTreeMap::new();
     reader.records(&mut |record| match record {
         Record::Look(_) => {}
         Record::Listing(listing) => {
@@ -317,6 +342,7 @@ pub(crate) fn of_bundle(file: &Path, recogniser: &Recogniser) -> Result<Subject,
         }
         Record::Gap(gap) => sink.gap(gap),
         Record::Excluded(excluded) => sink.excluded(excluded),
+        Record::Digest(digest) => drop(digests.insert(digest.locator.0, digest.sha256)),
         Record::Ending(end) => ending = Some(end),
     });
     if let Some(ending) = &ending
@@ -331,7 +357,13 @@ pub(crate) fn of_bundle(file: &Path, recogniser: &Recogniser) -> Result<Subject,
             detail,
         });
     }
-    Ok(gathered(recogniser, look, ending, vec![sink]))
+    let mut subject = gathered(recogniser, look, ending, vec![sink]);
+    for evidence in subject.findings.iter_mut().flat_map(|finding| &mut finding.evidence) {
+        if can_be_hashed(evidence) {
+            evidence.sha256 = digests.get(file_of(&evidence.locator)).cloned();
+        }
+    }
+    Ok(subject)
 }
 
 /// Of several looks at one asset the latest counts; the others are said and left out.

@@ -38,6 +38,10 @@ impl<'a> IdentifySink<'a> {
         Self { recogniser, hits: Hits::default(), gaps: Vec::new(), excluded: Vec::new() }
     }
 
+    fn see(&mut self, artifact: &Artifact) {
+        self.recogniser.artifact(artifact, &mut self.hits);
+    }
+
     /// A listing of a bundle, as if its names were met one by one.
     pub(crate) fn listing(&mut self, listing: &Listing) {
         let top = listing.dir.trim_end_matches('/');
@@ -69,7 +73,7 @@ impl Sink for IdentifySink<'_> {
     }
 
     fn artifact(&mut self, artifact: Artifact) {
-        self.recogniser.artifact(&artifact, &mut self.hits);
+        self.see(&artifact);
     }
 
     fn gap(&mut self, gap: Gap) {
@@ -88,11 +92,13 @@ pub(crate) struct Shared {
 }
 
 /// Writes as things come in: lines are gathered by each thread and handed over in pieces.
-pub(crate) struct BundleSink<'a> {
-    shared: &'a Mutex<Shared>,
+pub(crate) struct BundleSink<'s, 'r> {
+    shared: &'s Mutex<Shared>,
     lines: Vec<u8>,
     listing: Listing,
     pub(crate) gaps: u64,
+    /// What the dossiers of today recognise on the way.
+    pub(crate) known: IdentifySink<'r>,
 }
 
 /// How many names a line of a listing holds at most: a folder with more goes on in the next.
@@ -100,9 +106,10 @@ const NAMES_A_LINE: usize = 4096;
 /// How many bytes of lines a thread keeps before it hands them over.
 const PIECE: usize = 256 << 10;
 
-impl<'a> BundleSink<'a> {
-    pub(crate) fn of(shared: &'a Mutex<Shared>) -> Self {
-        Self { shared, lines: Vec::new(), listing: Listing::default(), gaps: 0 }
+impl<'s, 'r> BundleSink<'s, 'r> {
+    pub(crate) fn of(shared: &'s Mutex<Shared>, recogniser: &'r Recogniser) -> Self {
+        let known = IdentifySink::of(recogniser);
+        Self { shared, lines: Vec::new(), listing: Listing::default(), gaps: 0, known }
     }
 
     fn record(&mut self, record: &Record) {
@@ -132,13 +139,14 @@ impl<'a> BundleSink<'a> {
     }
 }
 
-impl Sink for BundleSink<'_> {
+impl Sink for BundleSink<'_, '_> {
     fn folder(&mut self, path: &str) {
         self.close_listing();
         path.clone_into(&mut self.listing.dir);
     }
 
-    fn entry(&mut self, _path: &str, name: &str, kind: EntryKind, owner: Option<&str>) {
+    fn entry(&mut self, path: &str, name: &str, kind: EntryKind, owner: Option<&str>) {
+        self.known.entry(path, name, kind, owner);
         if let Some(owner) = owner
             && let Ok(at) = u32::try_from(self.listing.names.len())
         {
@@ -151,6 +159,7 @@ impl Sink for BundleSink<'_> {
     }
 
     fn artifact(&mut self, artifact: Artifact) {
+        self.known.see(&artifact);
         self.record(&Record::Artifact(artifact));
     }
 

@@ -118,7 +118,7 @@ fn coverage(report: &IdentificationReport) -> Markup {
                     td { (look.asset) br; span.soft { (look.kind) " " code { (look.place) } } }
                     td { (look.component) @if !look.mission_function.is_empty() { ", " (look.mission_function) } }
                     td { (look.os) }
-                    td { (look.started) br; @if look.finished.is_empty() { span.open { "cut off" } } @else { (look.finished) } }
+                    td.w { (look.started) br; @if look.finished.is_empty() { span.open { "cut off" } } @else { (look.finished) } }
                     td { (look.privilege) }
                     td.n { (look.files) } td.n { (look.findings) } td.n { (look.open_gaps) }
                 }

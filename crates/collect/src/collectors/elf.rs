@@ -141,8 +141,9 @@ where
         table >= start && table - start < length
     });
     let load = load.ok_or("its table of strings lies outside what is loaded")?;
-    let start = load.p_offset(endian).into() + (table - load.p_vaddr(endian).into());
-    let end = start.checked_add(size).ok_or("its table of strings is larger than any file")?;
+    let beyond = "its table of strings reaches beyond any file";
+    let start: u64 = load.p_offset(endian).into().checked_add(table - load.p_vaddr(endian).into()).ok_or(beyond)?;
+    let end = start.checked_add(size).ok_or(beyond)?;
     let mut names = 0;
     for (tag, value) in entries() {
         let attribute = match tag {

@@ -4,7 +4,6 @@ use crate::args::{Global, Inventory};
 use crate::error::CommandError;
 use crate::looking::{Inventoried, Opened};
 use crate::{builtin, lockdown, terminal};
-use ostrakon_collect::Marks;
 use ostrakon_identify::Recogniser;
 
 pub(crate) fn run(global: &Global, args: &Inventory) -> Result<u8, CommandError> {
@@ -12,12 +11,12 @@ pub(crate) fn run(global: &Global, args: &Inventory) -> Result<u8, CommandError>
         let help = format!("name a file in it, such as {}", args.out.join("host.ostrakon").display());
         return Err(CommandError::new(format!("{} is a folder", args.out.display()), help));
     }
-    // The marks of every dossier at hand: a later order can then be asked about them.
+    // With every dossier at hand: their marks are looked for, and what they recognise is hashed.
     let library = builtin::library(global)?;
-    let marks = Marks::of(Recogniser::of(library.dossiers.into_values().collect())?.marks());
+    let recogniser = Recogniser::of(library.dossiers.into_values().collect())?;
     let opened = Opened::open(args.place.as_deref(), &args.looking, &[&args.out])?;
     let lock = || lockdown::lock(&[&args.out]);
-    let Inventoried { look, ending, gaps } = opened.inventory(global, &args.looking, &marks, lock, &args.out)?;
+    let Inventoried { look, ending, gaps } = opened.inventory(global, &args.looking, &recogniser, lock, &args.out)?;
     let text = format!(
         "Looked at {} as {}: {} files, {} artifacts, {gaps} gap(s).\nWrote {}. Ask it: ostrakon identify {} --order ID",
         look.asset.name,
