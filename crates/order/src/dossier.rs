@@ -383,6 +383,9 @@ impl Builder {
             let help = "one file of the folder begins with schema, id, title and summary";
             faults.add(Code::Missing, 0..0, format!("the dossier `{}` has no head", self.dossier.id), help);
         }
+        if self.dossier.title.is_empty() {
+            faults.add(Code::Missing, 0..0, "the dossier has no title", "add title = \"...\" below its id");
+        }
         for product in &self.dossier.products {
             if !product.entity.is_empty() && !self.dossier.entities.iter().any(|entity| entity.id == product.entity) {
                 let message = format!("product `{}`: no entity is called `{}`", product.id, product.entity);

@@ -366,23 +366,22 @@ pub(crate) fn of_bundle(file: &Path, recogniser: &Recogniser) -> Result<Subject,
     Ok(subject)
 }
 
-/// Of several looks at one asset the latest counts; the others are said and left out.
+/// Of several looks at one place of one asset the latest counts; the others are said and left out. Looks at other places
+/// of it, two disks of one machine, count beside each other.
 pub(crate) fn latest(global: &Global, mut subjects: Vec<Subject>) -> Vec<Subject> {
     let mut kept: Vec<Subject> = Vec::new();
     subjects.sort_by(|one, other| other.look.started.cmp(&one.look.started));
     for subject in subjects {
-        match kept.iter().find(|known| known.look.asset.id == subject.look.asset.id) {
+        let (asset, place) = (&subject.look.asset, &subject.look.place);
+        let same = |known: &&Subject| known.look.asset == *asset && known.look.place == *place;
+        match kept.iter().find(same) {
             None => kept.push(subject),
             Some(known) => {
-                let (asset, other) = (&subject.look.asset, &known.look.asset);
                 let text = format!(
-                    "Two looks at {} ({}): the one of {} counts. If they are two assets, look with --asset NAME.",
-                    other.name, other.id, known.look.started
+                    "Two looks at {} ({place}): the one of {} counts. If they are two assets, look with --asset NAME.",
+                    asset.name, known.look.started
                 );
-                terminal::say(
-                    global,
-                    &if asset.name == other.name { text } else { format!("{text} One calls itself {}.", asset.name) },
-                );
+                terminal::say(global, &terminal::printable(&text));
             }
         }
     }

@@ -406,3 +406,22 @@ fn explain_says_what_matches_and_what_does_not() {
     let other = run(&["dossier", "explain", r#"{"kind":"package","attributes":{"deb.name":"klibc-utils"}}"#]);
     assert!(text(&other.stdout).contains("makes no finding"), "{}", text(&other.stdout));
 }
+
+#[test]
+fn a_look_at_another_place_is_never_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+    fs::create_dir_all(&one).unwrap();
+    fs::create_dir_all(&other).unwrap();
+    let (clean, found) = (healthy(&one), with_library_and_engine(&other));
+    let (clean, found) = (clean.to_str().unwrap(), found.to_str().unwrap());
+    // Both have one machine id, as two disks of a machine or two copies of one do.
+    for places in [[clean, found], [found, clean]] {
+        let (answer, code) = json(&["identify", places[0], places[1], "--order", "ndaa-2018-1634"]);
+        assert_eq!((answer["assets"].as_array().unwrap().len(), code), (2, 1));
+    }
+    let refused = run(&["identify", clean, found, "--order", "ndaa-2018-1634", "--asset", "pc7"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused.stderr));
+    let (again, _) = json(&["identify", found, found, "--order", "ndaa-2018-1634"]);
+    assert_eq!(again["assets"].as_array().unwrap().len(), 1, "the same place twice is one look");
+}

@@ -108,9 +108,11 @@ fn live(before: &[&str], more: &[&str]) -> Output {
     let mut words: Vec<String> = before.iter().map(|word| (*word).to_owned()).collect();
     words.push(program().display().to_string());
     words.extend(["identify", "--order", "bod-17-01", "--format", "json"].map(str::to_owned));
-    for folder in ["/usr", "/root", "/home", "/tmp", "/opt", "/srv", "/mnt", "/var", "/work"] {
-        if fs::symlink_metadata(folder).is_ok_and(|there| there.is_dir()) {
-            words.extend(["--exclude".to_owned(), folder.to_owned()]);
+    // Everything but the few small folders every machine has.
+    for entry in fs::read_dir("/").unwrap().flatten() {
+        let small = ["bin", "boot", "etc", "lib", "proc", "run", "sbin", "sys"];
+        if entry.file_type().unwrap().is_dir() && !small.contains(&&*entry.file_name().to_string_lossy()) {
+            words.extend(["--exclude".to_owned(), entry.path().display().to_string()]);
         }
     }
     words.extend(more.iter().map(|word| (*word).to_owned()));

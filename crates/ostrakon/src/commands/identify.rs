@@ -19,6 +19,10 @@ enum Named<'a> {
 
 pub(crate) fn run(global: &Global, args: &Identify) -> Result<u8, CommandError> {
     let started = now();
+    if args.looking.asset.is_some() && args.place.len() > 1 {
+        let help = "look at each place by itself, with a name of its own";
+        return Err(CommandError::new("--asset names one asset, and several places are given", help));
+    }
     let (library, orders) = builtin::for_orders(global, &args.order)?;
     let policy = policy(args.policy.as_deref())?;
     let recogniser = Recogniser::of(library.dossiers.into_values().collect())?;

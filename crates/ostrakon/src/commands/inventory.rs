@@ -26,6 +26,6 @@ pub(crate) fn run(global: &Global, args: &Inventory) -> Result<u8, CommandError>
         args.out.display(),
         args.out.display()
     );
-    terminal::say(global, &text);
+    text.lines().for_each(|line| terminal::say(global, &terminal::printable(line)));
     Ok(0)
 }

@@ -19,7 +19,10 @@ pub(crate) fn identification(global: &Global, args: &ReportIdentification) -> Re
         Some(file) => Some(known_assets(&file.display().to_string(), &builtin::read(file)?)?),
     };
     let recogniser = Recogniser::of(library.dossiers.into_values().collect())?;
-    lockdown::lock(&args.out.iter().map(std::path::PathBuf::as_path).collect::<Vec<_>>());
+    let lock = lockdown::lock(&args.out.iter().map(std::path::PathBuf::as_path).collect::<Vec<_>>());
+    if global.verbose || lock.contains("no lock") {
+        terminal::say(global, &format!("Reading the bundles: {lock}."));
+    }
     let mut subjects = Vec::new();
     for bundle in &args.bundles {
         if !is_bundle(bundle) {

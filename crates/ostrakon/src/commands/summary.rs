@@ -25,10 +25,10 @@ pub(super) fn findings(order: &Order, answer: &Identification, all: bool) -> Str
         let finding = &judged.finding;
         let mut product = finding.title.clone();
         if !finding.root.is_empty() {
-            let _ = write!(product, "\nbelow {}", finding.root);
+            let _ = write!(product, "\nbelow {}", printable(&finding.root));
         }
         if several {
-            let _ = write!(product, "\non {}", name(answer, &finding.asset));
+            let _ = write!(product, "\non {}", printable(&name(answer, &finding.asset)));
         }
         let scope = match (judged.in_scope, &judged.ruling) {
             (false, _) => "out",
