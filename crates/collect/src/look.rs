@@ -102,7 +102,7 @@ fn run<S: Sink>(
             owners: &owners,
             context,
             progress,
-            head: Box::new([0; HEAD]),
+            head: vec![0; HEAD],
             folder_wanted: Vec::new(),
             wanted: Vec::new(),
             bytes: Vec::new(),
@@ -133,7 +133,7 @@ struct Worker<'a, S> {
     owners: &'a Owners,
     context: Context<'a>,
     progress: &'a AtomicU64,
-    head: Box<[u8; HEAD]>,
+    head: Vec<u8>,
     folder_wanted: Vec<Wanted>,
     wanted: Vec<Wanted>,
     bytes: Vec<u8>,
@@ -159,17 +159,18 @@ impl<S: Sink> Worker<'_, S> {
             Ok(file) => file,
             Err(fault) => return self.unread(fault),
         };
-        let read = match file.read_at(0, self.head.as_mut_slice()) {
+        let read = match file.read_at(0, &mut self.head) {
             Ok(read) => read,
             Err(fault) => return self.unread(fault),
         };
         self.looked.bytes_read += read as u64;
-        let counted = Counted { file: file.as_ref(), bytes: Cell::new(0) };
         self.wanted.clone_from(&self.folder_wanted);
         self.router.file(&self.bytes, name, &self.head[..read], &mut self.wanted);
         if self.wanted.is_empty() {
             return;
         }
+        let head = std::mem::take(&mut self.head);
+        let counted = Counted { file: file.as_ref(), head: &head[..read], bytes: Cell::new(0) };
         let wanted = std::mem::take(&mut self.wanted);
         let path = std::mem::take(&mut self.bytes);
         let text = std::mem::take(&mut self.text);
@@ -178,7 +179,7 @@ impl<S: Sink> Worker<'_, S> {
             let seen = Seen {
                 path: &path,
                 text: &text,
-                head: &self.head[..read],
+                head: &head[..read],
                 file: &counted,
                 root: &path[..*root],
                 context: self.context,
@@ -187,6 +188,7 @@ impl<S: Sink> Worker<'_, S> {
             self.deliver(*collector, out, outcome, &text, &path, &String::from_utf8_lossy(&path[..*root]));
         }
         self.looked.bytes_read += counted.bytes.get();
+        self.head = head;
         self.wanted = wanted;
         self.bytes = path;
         self.text = text;
@@ -245,9 +247,10 @@ impl<S: Sink> Worker<'_, S> {
     }
 }
 
-/// A file that counts what is read of it beyond its head.
+/// A file that is not read twice where it was read already, and that counts what is read of it beyond its head.
 struct Counted<'a> {
     file: &'a dyn File,
+    head: &'a [u8],
     bytes: Cell<u64>,
 }
 
@@ -257,6 +260,12 @@ impl File for Counted<'_> {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, Fault> {
+        let known =
+            usize::try_from(offset).ok().and_then(|start| self.head.get(start..start.checked_add(buffer.len())?));
+        if let Some(known) = known {
+            buffer.copy_from_slice(known);
+            return Ok(known.len());
+        }
         let read = self.file.read_at(offset, buffer)?;
         self.bytes.set(self.bytes.get() + read as u64);
         Ok(read)

@@ -1,15 +1,15 @@
 //! Which collectors want a file: by name, ending, folder and first bytes, in a few hash look-ups a file.
 
 use crate::collector::{Collector, Interest};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// Routes files to collectors.
 #[derive(Default)]
 pub(crate) struct Router {
-    names: HashMap<&'static [u8], Vec<usize>>,
-    endings: HashMap<&'static [u8], Vec<usize>>,
+    names: FxHashMap<&'static [u8], Vec<usize>>,
+    endings: FxHashMap<&'static [u8], Vec<usize>>,
     /// Paths by their last part: the whole path, and the collector.
-    paths: HashMap<&'static [u8], Vec<(&'static [u8], usize)>>,
+    paths: FxHashMap<&'static [u8], Vec<(&'static [u8], usize)>>,
     folders: Vec<(&'static [u8], usize)>,
     magics: Vec<(usize, &'static [u8], usize)>,
 }

@@ -4,15 +4,16 @@ use ostrakon_model::Attribute;
 use ostrakon_model::vocabulary::Syntax;
 use ostrakon_order::pattern::{Cidr, Test};
 use regex::bytes::{Regex, RegexSet, RegexSetBuilder};
+use rustc_hash::FxHashMap;
 use std::borrow::Cow;
-use std::collections::HashMap;
+
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
 /// Which of all indicators a value fits. Numbers are positions in the recogniser's list.
 #[derive(Debug)]
 pub(crate) struct Matcher {
-    equal: HashMap<Vec<u8>, Vec<u32>>,
+    equal: FxHashMap<Vec<u8>, Vec<u32>>,
     expressions: Vec<(String, u32)>,
     networks: Vec<(Cidr, u32)>,
     /// Compiled when the first value comes: most attributes of a dossier never see one.
@@ -27,7 +28,7 @@ impl Matcher {
     pub(crate) fn of<'a>(attribute: Attribute, tests: impl Iterator<Item = (u32, &'a Test)>) -> Self {
         let syntax = attribute.info().syntax;
         let mut matcher = Self {
-            equal: HashMap::new(),
+            equal: FxHashMap::default(),
             expressions: Vec::new(),
             networks: Vec::new(),
             set: OnceLock::new(),
