@@ -411,3 +411,31 @@ fn a_look_at_another_place_is_never_dropped() {
     let (again, _) = json(&["identify", found, found, "--order", "ndaa-2018-1634"]);
     assert_eq!(again["assets"].as_array().unwrap().len(), 1, "the same place twice is one look");
 }
+
+#[test]
+fn every_shipped_dossier_passes_its_lookalikes_and_every_order_its_check() {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let below = |folder: &str, files: bool| -> Vec<String> {
+        let entries = fs::read_dir(repository.join(folder)).unwrap().flatten().map(|entry| entry.path());
+        entries.filter(|path| path.is_file() == files).map(|path| path.display().to_string()).collect()
+    };
+    let dossiers = below("dossiers", false);
+    assert_eq!(dossiers.len(), 7);
+    let list: Vec<&str> = dossiers.iter().map(String::as_str).collect();
+    let checked = run(&[&["dossier", "check"], list.as_slice()].concat());
+    assert_eq!(checked.status.code(), Some(0), "{}", text(&checked.stderr));
+    // Without a dossier nothing can be recognised, and an order may say so by naming none.
+    for order in below("orders", true) {
+        let checked = run(&["order", "check", &order]);
+        assert_eq!(checked.status.code(), Some(0), "{order}: {}", text(&checked.stderr));
+    }
+}
+
+#[test]
+fn a_lookalike_that_is_taken_for_the_product_fails_the_check() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "nano/dossier.toml", &NANO_DOSSIER.replace("is = \"nano\"", "prefix = \"nano\""));
+    let checked = run(&["dossier", "check", folder.path().join("nano").to_str().unwrap()]);
+    assert_eq!(checked.status.code(), Some(2));
+    assert!(text(&checked.stderr).contains("nanoc"), "{}", text(&checked.stderr));
+}
