@@ -70,7 +70,8 @@ pub struct Looked {
 /// Looks at what only a running machine has: processes, loaded modules. To be called before the process locks itself
 /// down, since a locked process may not ask about others.
 pub fn look_at_host<S: Sink>(place: &Place<'_>, sink: S) -> (Looked, S) {
-    let (mut looked, mut sinks) = run(place, vec![sink], &AtomicU64::new(0), |workers, _| {
+    // Nobody's package lists are read here: before the lock no file of the place is parsed.
+    let (mut looked, mut sinks) = run(place, Owners::default(), vec![sink], &AtomicU64::new(0), |workers, _| {
         workers.iter_mut().for_each(Worker::host);
     });
     looked.by_collector.retain(|_, count| *count > 0);
@@ -80,19 +81,19 @@ pub fn look_at_host<S: Sink>(place: &Place<'_>, sink: S) -> (Looked, S) {
 /// Looks at the files of `place` with one thread per sink and gives the sinks back. `progress` counts files as they are
 /// met.
 pub fn look<S: Sink>(place: &Place<'_>, sinks: Vec<S>, progress: &AtomicU64) -> (Looked, Vec<S>) {
-    run(place, sinks, progress, |workers, place| {
+    run(place, Owners::read(place.tree), sinks, progress, |workers, place| {
         *workers = walk(place.tree, place.borders, std::mem::take(workers));
     })
 }
 
 fn run<S: Sink>(
     place: &Place<'_>,
+    owners: Owners,
     sinks: Vec<S>,
     progress: &AtomicU64,
     work: impl for<'w> FnOnce(&mut Vec<Worker<'w, S>>, &Place<'_>),
 ) -> (Looked, Vec<S>) {
     let router = Router::of(COLLECTORS);
-    let owners = Owners::read(place.tree);
     let context = Context { tree: place.tree, live: place.live, marks: place.marks };
     let mut workers: Vec<_> = sinks
         .into_iter()
