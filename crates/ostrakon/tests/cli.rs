@@ -87,7 +87,7 @@ fn one_unreadable_folder_is_exit_3_and_a_policy_with_a_name_turns_it_back() {
     fs::write(&policy, accept).unwrap();
     // A copy that anybody may run: the build folder may lie in a home nobody else may enter.
     let program = folder.path().join("ostrakon");
-    fs::copy(Command::cargo_bin("ostrakon").unwrap().get_program(), &program).unwrap();
+    copy(Path::new(Command::cargo_bin("ostrakon").unwrap().get_program()), &program);
     let ordinary = |more: &[&str]| {
         let mut command = Command::new(&program);
         command.args(["identify", root.to_str().unwrap(), "--order", "bod-17-01"]).args(more).current_dir("/");

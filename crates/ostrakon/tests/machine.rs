@@ -125,7 +125,8 @@ fn a_process_of_the_product_is_running() {
     let folder = tempfile::tempdir().unwrap();
     let daemon = folder.path().join("opt/kaspersky/kesl/libexec/kesl");
     fs::create_dir_all(daemon.parent().unwrap()).unwrap();
-    fs::copy("/bin/sleep", &daemon).unwrap();
+    // By another process: a program this one still held open for writing, in a child of another test, cannot be run.
+    assert!(Command::new("cp").arg("/bin/sleep").arg(&daemon).status().unwrap().success());
     let mut child = Command::new(&daemon).arg("120").stdout(Stdio::null()).spawn().unwrap();
     let output = live(&[], &[]);
     child.kill().unwrap();
