@@ -26,6 +26,9 @@ pub struct Evidence {
     pub supporting: bool,
     /// What this match proves.
     pub presence: Presence,
+    /// The version of the package it speaks of.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub version: String,
     /// What to know about it: how many files a folder holds, which package owns a file.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub note: String,
@@ -37,6 +40,8 @@ pub struct Hits {
     pub(crate) list: Vec<Hit>,
     /// Folders that an indicator names, by indicator and path.
     pub(crate) folders: BTreeMap<(u32, String), FolderHit>,
+    /// Which package needs which: `deb:a` and the name it cannot do without.
+    pub(crate) needs: Vec<(String, String)>,
     /// Roots below which other operating systems lie.
     pub(crate) roots: Vec<String>,
     /// Scratch space for matching.
@@ -56,6 +61,7 @@ pub(crate) struct Hit {
     /// What lies above the part of a path that the indicator names.
     pub(crate) root: Option<String>,
     pub(crate) sha256: Option<String>,
+    pub(crate) version: String,
 }
 
 /// What lies in a folder that an indicator names.
@@ -72,6 +78,7 @@ impl Hits {
     pub fn absorb(&mut self, other: Self) {
         self.list.extend(other.list);
         self.roots.extend(other.roots);
+        self.needs.extend(other.needs);
         for (key, more) in other.folders {
             let folder = self.folders.entry(key).or_default();
             folder.files += more.files;

@@ -42,6 +42,9 @@ pub struct Finding {
     pub root: String,
     /// Its evidence, strongest first.
     pub evidence: Vec<Evidence>,
+    /// Packages of others that cannot do without one of its packages: `deb:site-monitor needs kesl`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub needed_by: Vec<String>,
 }
 
 const PACKAGES: [Attribute; 3] =
@@ -53,6 +56,7 @@ type Group = (usize, usize, String, u8);
 /// Gathers `hits` of one asset into findings, strongest first.
 pub fn gather(recogniser: &Recogniser, asset: &str, hits: Hits) -> Vec<Finding> {
     let roots = roots(&hits);
+    let needs = hits.needs.clone();
     let ours = Own { packages: vendors_packages(recogniser, &hits), folders: vendors_folders(recogniser, &hits) };
     let mut groups: BTreeMap<Group, Vec<Evidence>> = BTreeMap::new();
     for hit in hits.list {
@@ -70,6 +74,7 @@ pub fn gather(recogniser: &Recogniser, asset: &str, hits: Hits) -> Vec<Finding> 
         .collect();
     fold_generic(recogniser, &mut findings);
     let mut findings: Vec<Finding> = findings.into_iter().map(|(_, finding)| finding).collect();
+    needed(&mut findings, &needs);
     findings.sort_by(|one, other| {
         let rank = |finding: &Finding| (std::cmp::Reverse(finding.grade), finding.presence);
         rank(one).cmp(&rank(other)).then_with(|| (&one.product, &one.root).cmp(&(&other.product, &other.root)))
@@ -165,6 +170,7 @@ fn of_hit(recogniser: &Recogniser, hit: Hit, roots: &BTreeSet<String>, ours: &Ow
         grade: indicator.grade,
         supporting: indicator.supporting,
         presence,
+        version: hit.version,
         note: hit.owner.map(|owner| format!("belongs to package {owner}")).unwrap_or_default(),
     };
     Some((group, evidence))
@@ -204,6 +210,7 @@ fn of_folder(
         grade: indicator.grade,
         supporting: indicator.supporting,
         presence,
+        version: String::new(),
         note: format!("{}, {}", count(folder.files, "file"), count(folder.executables, "program")),
     };
     (group, evidence)
@@ -239,6 +246,7 @@ fn finding(recogniser: &Recogniser, asset: &str, group: Group, mut evidence: Vec
         grade,
         root,
         evidence,
+        needed_by: Vec::new(),
     })
 }
 
@@ -252,6 +260,25 @@ fn grade(making: &[&Evidence], presence: Presence) -> Grade {
     let types: BTreeSet<&str> = of(Grade::Probable).map(|it| family(&it)).collect();
     let remnant = presence == Presence::Remnant && !types.is_empty();
     if types.len() > 1 || remnant { Grade::Probable } else { Grade::Possible }
+}
+
+/// Says at each finding which packages of others need its packages.
+fn needed(findings: &mut [Finding], needs: &[(String, String)]) {
+    let packages = |finding: &Finding| -> BTreeSet<String> {
+        let own = finding.evidence.iter().filter(|it| PACKAGES.contains(&it.attribute));
+        own.map(|it| it.value.clone()).collect()
+    };
+    let known: BTreeSet<String> = findings.iter().flat_map(packages).collect();
+    for finding in findings.iter_mut().filter(|finding| finding.root.is_empty()) {
+        let own = packages(finding);
+        for (package, needed) in needs {
+            let name = package.split_once(':').map_or(package.as_str(), |(_, name)| name);
+            if own.contains(needed) && !known.contains(name) {
+                finding.needed_by.push(format!("{package} needs {needed}"));
+            }
+        }
+        finding.needed_by.sort();
+    }
 }
 
 /// Moves the evidence of generic findings to specific ones that say as much: same vendor, same root, a state at least as

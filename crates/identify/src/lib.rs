@@ -7,6 +7,7 @@ pub mod finding;
 pub mod identification;
 mod matcher;
 pub mod recogniser;
+pub mod timeline;
 
 pub use evidence::{Evidence, Hits};
 pub use finding::Finding;

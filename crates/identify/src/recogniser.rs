@@ -11,6 +11,18 @@ use std::sync::OnceLock;
 
 const FILE_PATH: Attribute = Attribute::known("file.path");
 const FILE_NAME: Attribute = Attribute::known("file.name");
+const DEB_NAME: Attribute = Attribute::known("deb.name");
+const DEB_DEPENDS: Attribute = Attribute::known("deb.depends");
+const RPM_NAME: Attribute = Attribute::known("rpm.name");
+const RPM_REQUIRES: Attribute = Attribute::known("rpm.requires");
+const VERSIONS: [Attribute; 6] = [
+    Attribute::known("deb.version"),
+    Attribute::known("rpm.version"),
+    Attribute::known("apk.version"),
+    Attribute::known("npm.version"),
+    Attribute::known("pypi.version"),
+    Attribute::known("snap.version"),
+];
 const FILE_OWNER: Attribute = Attribute::known("file.owner");
 
 /// Recognises the products of dossiers.
@@ -143,6 +155,7 @@ impl Recogniser {
                     owner: owner.map(str::to_owned),
                     root,
                     sha256: None,
+                    version: String::new(),
                 });
             }
         }
@@ -155,6 +168,9 @@ impl Recogniser {
             let path = artifact.locator.as_str();
             let root = ["/usr/lib/os-release", "/etc/os-release"].iter().find_map(|tail| path.strip_suffix(tail));
             hits.roots.extend(root.filter(|root| !root.is_empty()).map(str::to_owned));
+        }
+        if artifact.kind == ArtifactKind::Package && artifact.presence != Some(Presence::Remnant) {
+            self.needs(artifact, hits);
         }
         let owner = artifact.values(FILE_OWNER).next();
         let mut found = std::mem::take(&mut hits.found);
@@ -188,10 +204,21 @@ impl Recogniser {
                     owner: owner.map(str::to_owned),
                     root,
                     sha256: artifact.sha256.clone(),
+                    version: version(artifact),
                 });
             }
         }
         hits.found = found;
+    }
+
+    /// Keeps what this package cannot do without: whoever removes one must know who needs it.
+    fn needs(&self, artifact: &Artifact, hits: &mut Hits) {
+        for (name, kind, on) in [(DEB_NAME, "deb", DEB_DEPENDS), (RPM_NAME, "rpm", RPM_REQUIRES)] {
+            let Some(package) = artifact.values(name).next() else { continue };
+            // A relation with a bar can be met by another package.
+            let firm = artifact.values(on).filter(|relation| !relation.contains('|'));
+            hits.needs.extend(firm.map(|needed| (format!("{kind}:{package}"), needed.to_owned())));
+        }
     }
 
     fn conditions_hold(&self, number: u32, artifact: &Artifact) -> bool {
@@ -249,4 +276,9 @@ fn is_program(name: &str) -> bool {
     let name = name.rsplit('/').next().unwrap_or(name);
     let ending = name.rsplit('.').next().unwrap_or_default();
     ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)) || name.contains(".so.")
+}
+
+/// The version an artifact says it has.
+fn version(artifact: &Artifact) -> String {
+    VERSIONS.iter().find_map(|attribute| artifact.values(*attribute).next()).unwrap_or_default().to_owned()
 }

@@ -10,6 +10,7 @@ pub mod library;
 pub mod order;
 mod order_raw;
 pub mod pattern;
+pub mod planning;
 pub mod policy;
 pub mod scope;
 mod words;

@@ -1,6 +1,7 @@
 //! The policy file: gaps that a named person takes on, and rulings on possible findings. Both are shown in every report.
 
 use crate::diagnostic::{Code, Diagnostic, Faults};
+use crate::planning::{Agency, Planning, RawApproval, RawException, RawReplacement, RawStatus, RawWaiver, Waves};
 use jiff::civil::Date;
 use ostrakon_model::{Gap, GapReason};
 use regex::bytes::Regex;
@@ -16,6 +17,19 @@ struct RawPolicy {
     accept: Vec<RawAccept>,
     #[serde(default)]
     ruling: Vec<RawRuling>,
+    #[serde(default)]
+    agency: Agency,
+    #[serde(default)]
+    waves: Waves,
+    #[serde(default)]
+    replacement: Vec<RawReplacement>,
+    #[serde(default)]
+    waiver: Vec<RawWaiver>,
+    #[serde(default)]
+    exception: Vec<RawException>,
+    approval: Option<RawApproval>,
+    #[serde(default)]
+    status: RawStatus,
 }
 
 #[derive(Debug, Deserialize)]
@@ -57,6 +71,10 @@ pub struct Policy {
     pub accepted: Vec<Accepted>,
     /// Rulings on findings.
     pub rulings: Vec<Ruling>,
+    /// What plans and status reports are made under.
+    pub planning: Planning,
+    /// The file's text, whose digest names the policy in plans.
+    pub text: String,
 }
 
 /// A gap, or a kind of gap, that a named person takes on.
@@ -97,7 +115,21 @@ impl Policy {
             let help = "write schema = \"ostrakon/policy/1\"";
             faults.add(Code::Schema, raw.schema.span(), "not a policy this program knows", help);
         }
-        let mut policy = Self::default();
+        let mut policy = Self { text: text.to_owned(), ..Self::default() };
+        if raw.waves.first == 0 || raw.waves.size == 0 {
+            let help = "first and size of [waves] are at least 1";
+            faults.add(Code::Missing, raw.schema.span(), "a wave without assets", help);
+        }
+        policy.planning = Planning {
+            agency: raw.agency,
+            waves: raw.waves,
+            replacements: raw.replacement.into_iter().map(|it| it.valid(&mut faults)).collect(),
+            waivers: raw.waiver.into_iter().map(|it| it.valid(&mut faults)).collect(),
+            exceptions: raw.exception.into_iter().map(|it| it.valid(&mut faults)).collect(),
+            approval: raw.approval.map(|it| it.valid(&mut faults)).unwrap_or_default(),
+            recurrence_control: raw.status.recurrence_control,
+            challenges: raw.status.challenges,
+        };
         for accept in raw.accept {
             named(&accept.by, &mut faults);
             if accept.reason.is_none() && accept.pattern.is_none() {
@@ -161,13 +193,13 @@ impl Policy {
     }
 }
 
-fn named(by: &Spanned<String>, faults: &mut Faults<'_>) {
+pub(crate) fn named(by: &Spanned<String>, faults: &mut Faults<'_>) {
     if by.get_ref().trim().is_empty() {
         faults.add(Code::Missing, by.span(), "nobody's name", "write who takes this on: the report prints it");
     }
 }
 
-fn day(at: Datetime) -> Option<Date> {
+pub(crate) fn day(at: Datetime) -> Option<Date> {
     let day = at.date?;
     Date::new(i16::try_from(day.year).ok()?, i8::try_from(day.month).ok()?, i8::try_from(day.day).ok()?).ok()
 }

@@ -13,6 +13,7 @@ const VERSION: Attribute = Attribute::known("deb.version");
 const MAINTAINER: Attribute = Attribute::known("deb.maintainer");
 const ARCHITECTURE: Attribute = Attribute::known("deb.architecture");
 const STATUS: Attribute = Attribute::known("deb.status");
+const DEPENDS: Attribute = Attribute::known("deb.depends");
 const PURL: Attribute = Attribute::known("purl");
 
 /// The largest status file known has a few thousand stanzas of about 1 KiB.
@@ -22,7 +23,7 @@ static META: Meta = Meta {
     id: "dpkg",
     what: "Debian packages in the package database, with their state; file lists, for who owns a file.",
     cannot_see: "Programs installed without dpkg; packages unpacked by hand; what a package's scripts made.",
-    attributes: &[NAME, VERSION, MAINTAINER, ARCHITECTURE, STATUS, PURL],
+    attributes: &[NAME, VERSION, MAINTAINER, ARCHITECTURE, DEPENDS, STATUS, PURL],
     hides: Presences::of(&[Presence::Installed, Presence::Remnant]),
     live: false,
 };
@@ -89,7 +90,7 @@ fn package(stanza: &str, with_states: bool) -> Result<Option<Package>, &'static 
         _ => Presence::Installed,
     };
     let version = value("Version").unwrap_or_default();
-    let pairs = vec![
+    let mut pairs = vec![
         (NAME, name.to_owned()),
         (VERSION, version.to_owned()),
         (MAINTAINER, value("Maintainer").unwrap_or_default().to_owned()),
@@ -97,7 +98,18 @@ fn package(stanza: &str, with_states: bool) -> Result<Option<Package>, &'static 
         (STATUS, status.to_owned()),
         (PURL, format!("pkg:deb/{name}@{version}")),
     ];
+    let relations = ["Depends", "Pre-Depends"].into_iter().filter_map(value).flat_map(|text| text.split(','));
+    pairs.extend(relations.map(|relation| (DEPENDS, names_of(relation))));
     Ok(Some((pairs, presence)))
+}
+
+/// The names of a relation: `a (>= 1) | b:any` is `a | b`.
+fn names_of(relation: &str) -> String {
+    let name = |alternative: &str| {
+        let name = alternative.split(['(', '[', ':']).next().unwrap_or_default();
+        name.trim().to_owned()
+    };
+    relation.split('|').map(name).collect::<Vec<_>>().join(" | ")
 }
 
 /// The file lists of all packages.

@@ -8,6 +8,7 @@ pub(super) const VERSION: u32 = 1001;
 pub(super) const RELEASE: u32 = 1002;
 pub(super) const VENDOR: u32 = 1011;
 pub(super) const PACKAGER: u32 = 1015;
+pub(super) const REQUIRES: u32 = 1049;
 const DIRECTORY_INDEXES: u32 = 1116;
 const BASE_NAMES: u32 = 1117;
 const DIRECTORY_NAMES: u32 = 1118;
@@ -64,7 +65,7 @@ impl<'a> Header<'a> {
         std::str::from_utf8(&bytes[..end]).ok()
     }
 
-    fn texts(&self, tag: u32) -> impl Iterator<Item = &'a [u8]> {
+    pub(super) fn texts(&self, tag: u32) -> impl Iterator<Item = &'a [u8]> {
         let (count, bytes) = match self.find(tag) {
             Some((STRING_ARRAY, count, bytes)) => (count, bytes),
             _ => (0, &[][..]),

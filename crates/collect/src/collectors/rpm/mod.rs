@@ -16,6 +16,7 @@ pub(crate) struct Rpm;
 
 const NAME: Attribute = Attribute::known("rpm.name");
 const VERSION: Attribute = Attribute::known("rpm.version");
+const REQUIRES: Attribute = Attribute::known("rpm.requires");
 const VENDOR: Attribute = Attribute::known("rpm.vendor");
 const PACKAGER: Attribute = Attribute::known("rpm.packager");
 const PURL: Attribute = Attribute::known("purl");
@@ -38,7 +39,7 @@ static META: Meta = Meta {
     id: "rpm",
     what: "RPM packages in the package database (SQLite, ndb or Berkeley DB), with vendor and packager.",
     cannot_see: "Programs installed without rpm; what a package's scripts made.",
-    attributes: &[NAME, VERSION, VENDOR, PACKAGER, PURL],
+    attributes: &[NAME, VERSION, REQUIRES, VENDOR, PACKAGER, PURL],
     hides: Presences::of(&[Presence::Installed]),
     live: false,
 };
@@ -73,7 +74,10 @@ impl Collector for Rpm {
                 }
                 let version = format!("{}-{release}", text(header::VERSION));
                 let artifact = seen.artifact(ArtifactKind::Package).with(NAME, name).with(VERSION, &version);
-                let artifact = artifact.with(VENDOR, text(header::VENDOR)).with(PACKAGER, text(header::PACKAGER));
+                let mut artifact = artifact.with(VENDOR, text(header::VENDOR)).with(PACKAGER, text(header::PACKAGER));
+                // Names of packages: not files, not capabilities of libraries, not rpm's own.
+                let names = header.texts(header::REQUIRES).filter(|name| !name.iter().any(|byte| b"/(".contains(byte)));
+                names.for_each(|name| artifact.push(REQUIRES, String::from_utf8_lossy(name)));
                 out.add(artifact.with(PURL, format!("pkg:rpm/{name}@{version}")));
             }
             Err(why) => problem = problem.take().or(Some(why)),
