@@ -1,0 +1,156 @@
+//! The root that is worked on: this machine, or one that is mounted. Paths are reached without following a single link, so
+//! that no link put in place meanwhile can lead a removal astray.
+
+use crate::RemoveError;
+use rustix::fd::{AsRawFd, OwnedFd};
+use rustix::fs::{FlockOperation, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+/// A root, opened.
+#[derive(Debug)]
+pub struct Root {
+    path: PathBuf,
+    fd: OwnedFd,
+}
+
+/// A name in a folder that is held open: it cannot be moved from under us.
+#[derive(Debug)]
+pub(crate) struct Spot {
+    folder: OwnedFd,
+    name: OsString,
+}
+
+const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+impl Root {
+    /// Opens `path` as a root.
+    pub fn open(path: &Path) -> Result<Self, RemoveError> {
+        let whole = std::fs::canonicalize(path).map_err(RemoveError::io(path))?;
+        let fd = rustix::fs::open(&whole, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+        let fd = fd.map_err(|errno| RemoveError::io(path)(errno.into()))?;
+        Ok(Self { path: whole, fd })
+    }
+
+    /// Is it the running machine's own?
+    pub fn is_live(&self) -> bool {
+        self.path == Path::new("/")
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes the root for one removal; a second one is told who waits for whom.
+    pub(crate) fn lock(&self) -> Result<(), RemoveError> {
+        rustix::fs::flock(&self.fd, FlockOperation::NonBlockingLockExclusive).map_err(|errno| match errno {
+            Errno::WOULDBLOCK => RemoveError::Refused(vec![format!(
+                "another removal works on {} now: wait until it has ended",
+                self.path.display()
+            )]),
+            other => RemoveError::io(&self.path)(other.into()),
+        })
+    }
+
+    /// The place of `path`; none: a folder above it is not there. A link among the folders above is refused.
+    pub(crate) fn spot(&self, path: &[u8]) -> Result<Option<Spot>, RemoveError> {
+        let (above, name) = split(path);
+        if name.is_empty() || name == b".." || name == b"." {
+            return Err(RemoveError::Refused(vec![format!("{} is no path of a file", shown(path))]));
+        }
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        match rustix::fs::openat2(&self.fd, relative(above), FOLDER, Mode::empty(), resolve) {
+            Ok(folder) => Ok(Some(Spot { folder, name: OsString::from_vec(name.to_vec()) })),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(Errno::LOOP | Errno::XDEV) => {
+                Err(RemoveError::Refused(vec![format!("{}: a folder above it is a link", shown(path))]))
+            }
+            Err(errno) => Err(RemoveError::io(&self.host(path))(errno.into())),
+        }
+    }
+
+    /// The place of `path`, with the folders above it made if need be.
+    pub(crate) fn spot_made(&self, path: &[u8]) -> Result<Spot, RemoveError> {
+        if let Some(spot) = self.spot(path)? {
+            return Ok(spot);
+        }
+        let (above, _) = split(path);
+        let parent = self.spot_made(above)?;
+        match std::fs::create_dir(parent.path()) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(RemoveError::io(&self.host(above))(error));
+            }
+            _ => {}
+        }
+        self.spot(path)?.ok_or_else(|| {
+            let gone = std::io::Error::from(std::io::ErrorKind::NotFound);
+            RemoveError::io(&self.host(path))(gone)
+        })
+    }
+
+    /// `path` without the links among the folders above it: packages list `/lib/x` where `/usr/lib/x` is meant.
+    pub(crate) fn without_links(&self, path: &[u8]) -> Option<Vec<u8>> {
+        let (above, name) = split(path);
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        let folder = rustix::fs::openat2(&self.fd, relative(above), FOLDER, Mode::empty(), resolve).ok()?;
+        let host = std::fs::read_link(format!("/proc/self/fd/{}", folder.as_raw_fd())).ok()?;
+        let inside = host.strip_prefix(&self.path).ok()?;
+        let folder = inside.as_os_str().as_bytes();
+        Some(if folder.is_empty() { [b"/", name].concat() } else { [b"/", folder, b"/", name].concat() })
+    }
+
+    /// Reads a small file inside, links followed within the root; none: it is not there.
+    pub(crate) fn read(&self, path: &str) -> Option<Vec<u8>> {
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let fd = rustix::fs::openat2(&self.fd, relative(path.as_bytes()), flags, Mode::empty(), resolve).ok()?;
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut std::fs::File::from(fd), &mut bytes).ok()?;
+        Some(bytes)
+    }
+
+    /// Is there something at `path`, links followed within the root?
+    pub(crate) fn has(&self, path: &str) -> bool {
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        rustix::fs::openat2(&self.fd, relative(path.as_bytes()), OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
+            .is_ok()
+    }
+
+    /// `path` as the host sees it, for messages and for programs of the host.
+    pub(crate) fn host(&self, path: &[u8]) -> PathBuf {
+        self.path.join(std::ffi::OsStr::from_bytes(relative(path)))
+    }
+}
+
+impl Spot {
+    /// A path that leads there, and nowhere else, as long as the spot is held.
+    pub(crate) fn path(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", self.folder.as_raw_fd())).join(&self.name)
+    }
+
+    /// Makes what was done in the folder durable.
+    pub(crate) fn sync(&self) -> std::io::Result<()> {
+        let folder = format!("/proc/self/fd/{}/.", self.folder.as_raw_fd());
+        std::fs::File::open(folder)?.sync_all()
+    }
+}
+
+fn relative(path: &[u8]) -> &[u8] {
+    let path = path.strip_prefix(b"/").unwrap_or(path);
+    if path.is_empty() { b"." } else { path }
+}
+
+fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    match path.iter().rposition(|byte| *byte == b'/') {
+        Some(at) => (&path[..at], &path[at + 1..]),
+        None => (b"", path),
+    }
+}
+
+/// A path in a message.
+pub(crate) fn shown(path: &[u8]) -> String {
+    ostrakon_model::locator::encode(path).into_owned()
+}
