@@ -2,21 +2,8 @@
 //! findings.
 
 use crate::identification::{Conclusion, IdentificationReport};
+use crate::style::STYLE;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-
-const STYLE: &str = "
-:root{--ink:#1a1d21;--soft:#5b6570;--line:#d6dbe1;--bad:#9b1c1c;--good:#14632f;--warn:#8a5300;--paper:#fff}
-*{box-sizing:border-box}body{font:15px/1.5 system-ui,'Liberation Sans',Arial,sans-serif;color:var(--ink);background:var(--paper);margin:0 auto;max-width:1100px;padding:2rem}
-h1{font-size:1.6rem;margin:0 0 .3rem}h2{font-size:1.2rem;margin:2rem 0 .6rem;border-bottom:2px solid var(--ink);padding-bottom:.2rem}
-h3{font-size:1rem;margin:1.2rem 0 .3rem}.soft{color:var(--soft)}code{font:13px/1.4 ui-monospace,'Liberation Mono',monospace;overflow-wrap:anywhere}
-table{border-collapse:collapse;width:100%;margin:.4rem 0}th,td{border:1px solid var(--line);padding:.3rem .5rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}
-th{background:#f2f4f7;font-weight:600;overflow-wrap:normal}td.n{text-align:right;white-space:nowrap}td.w{white-space:nowrap}
-.box{border:2px solid;border-radius:6px;padding:.8rem 1rem;margin:1rem 0}.nil{border-color:var(--good)}.found{border-color:var(--bad)}.refused{border-color:var(--warn)}
-.box strong{font-size:1.1rem}.counts{color:var(--bad);font-weight:600}.open{color:var(--warn);font-weight:600}
-a{color:inherit}article{break-inside:avoid-page;border-top:1px solid var(--line);padding-top:.3rem}
-.sign{display:grid;grid-template-columns:1fr 1fr 1fr;gap:2rem;margin-top:3rem}.sign div{border-top:1px solid var(--ink);padding-top:.2rem}
-@media print{body{max-width:none;padding:0;font-size:10pt}h2{break-after:avoid}tr{break-inside:avoid}a{text-decoration:none}@page{margin:18mm 15mm}}
-";
 
 pub(crate) fn page(report: &IdentificationReport) -> String {
     let order = &report.order;

@@ -56,7 +56,7 @@ pub struct IdentificationReport {
 }
 
 /// The order at the head of the report.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct OrderHead {
     /// Its id.
     pub id: String,

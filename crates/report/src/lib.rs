@@ -1,10 +1,20 @@
 //! What people and programs get: the formats of `identify`, and the reports an issuer asks for.
 
 pub mod assets;
+mod chart;
+pub mod document;
 pub mod formats;
 mod html;
 pub mod identification;
 mod markdown;
+pub mod oscal;
+pub mod page;
+pub mod page_markdown;
+pub mod plan_report;
+pub mod status;
+mod status_report;
+mod style;
+pub mod workbook;
 
 pub use assets::{Known, known_assets};
 pub use identification::{Conclusion, IdentificationReport};
