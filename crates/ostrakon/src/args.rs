@@ -38,6 +38,10 @@ pub(crate) struct Global {
     /// Add the dossiers of this folder, one folder each, to those built in
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) dossiers: Vec<PathBuf>,
+    /// Where plans, keys, the ledger and the quarantine live [default: $OSTRAKON_HOME, /var/lib/ostrakon for root, else the
+    /// user's data folder]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) home: Option<PathBuf>,
     /// Say nothing on stderr but errors
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
@@ -62,6 +66,29 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: DossierCommand,
     },
+    /// The plan of an order: draft it, fill it in, approve it
+    Plan {
+        #[command(subcommand)]
+        command: PlanCommand,
+    },
+    /// Carry out the approved plan on this machine, or on a mounted root; go on with it; take it back
+    Remove(Remove),
+    /// Look again: what is gone, left, still there, back
+    Verify(Verify),
+    /// Print deny rules made from an order and its dossiers
+    Block(Block),
+    /// The ledger: check it, prove a report, keep a checkpoint
+    Ledger {
+        #[command(subcommand)]
+        command: LedgerCommand,
+    },
+    /// Keys that approve plans and sign the ledger
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
+    /// Go the whole way on a sample that is made for it: what a newcomer runs first
+    Demo(Demo),
     /// The reports an order asks for
     Report {
         #[command(subcommand)]
@@ -248,6 +275,396 @@ Example:
 pub(crate) enum ReportCommand {
     /// The identification report: products, endpoints, methodologies, coverage
     Identification(ReportIdentification),
+    /// The plan, as the issuer asks for it
+    Plan(ReportPlan),
+    /// The status of the removal: what is gone, and how that is known
+    Status(ReportStatus),
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  ostrakon report plan --plan plan.json --as html --out plan.html
+  ostrakon report plan --plan plan.json --as oscal --out oscal-plan/       (a folder of files)")]
+pub(crate) struct ReportPlan {
+    /// The plan file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) plan: PathBuf,
+    /// The form of the report
+    #[arg(long = "as", value_enum, default_value_t = ReportForm::Html)]
+    pub(crate) form: ReportForm,
+    /// Write the report here instead of to stdout; OSCAL is a folder of files
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+    /// The policy file, which names the approvers
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) policy: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  ostrakon report status before/*.ostrakon after/*.ostrakon --order bod-17-01 --plan plan.json --as md
+  ostrakon report status looks/*.ostrakon --order bod-17-01 --plan plan.json --as xlsx --out status.xlsx
+
+Give all bundles, old and new: what was found then is compared with what is found now.")]
+pub(crate) struct ReportStatus {
+    /// The bundles of all times
+    #[arg(required = true, value_name = "BUNDLE", value_hint = ValueHint::FilePath)]
+    pub(crate) bundles: Vec<PathBuf>,
+    /// The order: its id, an alias, or a file
+    #[arg(long, value_name = "ID")]
+    pub(crate) order: String,
+    /// The plan it is measured against
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) plan: Option<PathBuf>,
+    /// Receipts of removals done elsewhere; those in the home are taken in anyway
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) receipt: Vec<PathBuf>,
+    /// The form of the report
+    #[arg(long = "as", value_enum, default_value_t = ReportForm::Html)]
+    pub(crate) form: ReportForm,
+    /// Write the report here instead of to stdout; OSCAL is a folder of files
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+    /// The known assets, as CSV with the columns name, id, component, mission_function, owner
+    #[arg(long, value_name = "CSV", value_hint = ValueHint::FilePath)]
+    pub(crate) assets: Option<PathBuf>,
+    /// The policy file: exceptions, accepted gaps, rulings, challenges
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) policy: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportForm {
+    /// One HTML file that needs no other and prints well
+    Html,
+    /// Markdown
+    Md,
+    /// JSON
+    Json,
+    /// A workbook
+    Xlsx,
+    /// OSCAL: several JSON files in a folder
+    Oscal,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlanCommand {
+    /// Draft a plan from looks: waves, actions, what covers the controls, what stays open
+    Draft(PlanDraft),
+    /// Show a plan: what is done where, what it waits for, what the linter has against it
+    Show {
+        /// The plan file
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        plan: PathBuf,
+        /// The policy file, which names the approvers
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        policy: Option<PathBuf>,
+    },
+    /// Fill in what only a person can say; makes a new generation, which nobody has approved yet
+    Edit(PlanEdit),
+    /// Approve a plan with a key; any change afterwards voids it
+    Approve(PlanApprove),
+    /// Write a part of the plan for one asset, or the whole, to a file
+    Export {
+        /// The plan file
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        plan: PathBuf,
+        /// The form: `json` is the plan with its approvals, `md` for people
+        #[arg(long = "as", value_enum, default_value_t = Form::Json)]
+        form: Form,
+        /// Write it here instead of to stdout
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        out: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  ostrakon plan draft looks/*.ostrakon --order bod-17-01 --policy policy.toml --assets assets.csv --out plan.json
+  sudo ostrakon plan draft --order bod-17-01 --policy policy.toml --out plan.json       from a look at this machine
+  ostrakon plan draft looks/*.ostrakon --order bod-17-01 --parent plan.json --out plan-2.json
+
+What the linter refuses is said, and the plan is written all the same: mend the policy and draft again.")]
+pub(crate) struct PlanDraft {
+    /// Where to look, or bundles; left out: this machine
+    #[arg(value_hint = ValueHint::AnyPath)]
+    pub(crate) place: Vec<PathBuf>,
+    /// The order: its id, an alias, or a file
+    #[arg(long, value_name = "ID")]
+    pub(crate) order: String,
+    /// The policy: agency, waves, replacements, waivers, exceptions, approvers
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) policy: Option<PathBuf>,
+    /// The known assets, as CSV with the columns name, id, component, mission_function, owner
+    #[arg(long, value_name = "CSV", value_hint = ValueHint::FilePath)]
+    pub(crate) assets: Option<PathBuf>,
+    /// The generation before: what people said in it stays
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) parent: Option<PathBuf>,
+    /// The day to draft for [default: today]
+    #[arg(long, value_name = "DATE")]
+    pub(crate) today: Option<String>,
+    /// Begin before the day the order names
+    #[arg(long)]
+    pub(crate) ahead: bool,
+    /// Write the plan here [default: the home's plans/ORDER-GENERATION.json]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) looking: Looking,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  ostrakon plan edit --plan plan.json                                asks for what is open, one after the other
+  ostrakon plan edit --plan plan.json --set costs='USD 12,000, agreed with the CFO' --set agreements=none
+  ostrakon plan edit --plan plan.json --asset pc7=2 --wave 2=2027-01-15")]
+pub(crate) struct PlanEdit {
+    /// The plan file; the new generation is written over it unless --out is given
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) plan: PathBuf,
+    /// Answer an element
+    #[arg(long, value_name = "KEY=TEXT")]
+    pub(crate) set: Vec<String>,
+    /// Move an asset, by name or id, into a wave
+    #[arg(long, value_name = "NAME=WAVE")]
+    pub(crate) asset: Vec<String>,
+    /// Change the first day of a wave
+    #[arg(long, value_name = "N=DATE")]
+    pub(crate) wave: Vec<String>,
+    /// Write the new generation here
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  ostrakon keys new jdoe
+  ostrakon plan approve --plan plan.json --key jdoe")]
+pub(crate) struct PlanApprove {
+    /// The plan file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) plan: PathBuf,
+    /// The key: its name in the home, or a .key file
+    #[arg(long, value_name = "NAME")]
+    pub(crate) key: String,
+    /// The policy file, which names the approvers; without one: the keys in the home
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) policy: Option<PathBuf>,
+    /// The day to approve on [default: today]
+    #[arg(long, value_name = "DATE")]
+    pub(crate) today: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  sudo ostrakon remove --plan plan.json --dry-run     what would be done, exactly
+  sudo ostrakon remove --plan plan.json
+  sudo ostrakon remove resume                         after a power cut, a kill, a full disk, Ctrl-C
+  sudo ostrakon remove rollback                       everything back as it was
+  sudo ostrakon remove purge                          give up the way back: empty the quarantine
+
+Exit codes:
+  0  done, and a second look over whole coverage no longer finds anything in scope
+  1  something in scope is still found
+  2  it could not begin, or an action failed: resume or rollback
+  3  done, and the second look is not whole"
+)]
+pub(crate) struct Remove {
+    #[command(subcommand)]
+    pub(crate) command: Option<RemoveCommand>,
+    #[command(flatten)]
+    pub(crate) what: Removing,
+    /// Say exactly what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct Removing {
+    /// The approved plan; for resume, rollback and purge: left out, it is the one last worked on
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) plan: Option<PathBuf>,
+    /// Work on the root that is mounted here instead of on this machine
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) root: Option<PathBuf>,
+    /// The asset's name in the plan, where it was looked at with --asset
+    #[arg(long, value_name = "NAME")]
+    pub(crate) asset: Option<String>,
+    /// The policy file: approvers, accepted gaps, rulings
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) policy: Option<PathBuf>,
+    /// Leave out this folder or file when looking; it is a gap, which the policy may accept
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub(crate) exclude: Vec<PathBuf>,
+    /// How long a package manager or a uninstaller may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub(crate) deadline: u64,
+    /// Do not wait for the wave's first day
+    #[arg(long)]
+    pub(crate) ahead: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RemoveCommand {
+    /// Go on with a removal that was cut off or has failed
+    Resume(Removing),
+    /// Take a removal back, last action first
+    Rollback(Removing),
+    /// Give up the way back: delete what the quarantine keeps of a finished removal
+    Purge(Removing),
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  sudo ostrakon verify --order bod-17-01 --since before.ostrakon
+  ostrakon verify after.ostrakon --order bod-17-01 --since before.ostrakon --since between.ostrakon
+
+Exit codes:
+  0  all that was found is gone, by a look over whole coverage
+  1  something in scope is there: left, still there, back again, or new
+  3  something could not be looked at")]
+pub(crate) struct Verify {
+    /// Where to look, or bundles of later looks; left out: this machine
+    #[arg(value_hint = ValueHint::AnyPath)]
+    pub(crate) place: Vec<PathBuf>,
+    /// The order: its id, an alias, or a file
+    #[arg(long, value_name = "ID")]
+    pub(crate) order: String,
+    /// Earlier looks, as many as there are
+    #[arg(long, required = true, value_name = "BUNDLE", value_hint = ValueHint::FilePath)]
+    pub(crate) since: Vec<PathBuf>,
+    /// The format of the result
+    #[arg(long, value_enum, default_value_t = ClockFormat::Table)]
+    pub(crate) format: ClockFormat,
+    /// Write the result here instead of to stdout
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+    /// The policy file: accepted gaps, rulings, exceptions
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) policy: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) looking: Looking,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  ostrakon block --order bod-17-01 --as nftables --out kaspersky.nft && nft -c -f kaspersky.nft
+  ostrakon block --order bod-17-01 --as rpz --out rpz.zone
+  ostrakon block --order bod-17-01 --as chrome-policy
+
+What the form cannot express, what it can break and the way back are said on stderr, and in the file where it has comments.")]
+pub(crate) struct Block {
+    /// The order: its id, an alias, or a file
+    #[arg(long, value_name = "ID")]
+    pub(crate) order: String,
+    /// The form
+    #[arg(long = "as", value_name = "FORM", value_parser = clap::builder::PossibleValuesParser::new(ostrakon_plan::block::Form::ALL.map(ostrakon_plan::block::Form::word)))]
+    pub(crate) form: String,
+    /// Write the rules here instead of to stdout
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LedgerCommand {
+    /// Check a ledger, or a copy of one, or a proof file: offline, with no other file
+    #[command(after_help = "\
+Examples:
+  ostrakon ledger verify                                        the ledger of this home
+  ostrakon ledger verify /media/copy --checkpoint old.txt       a copy, against a checkpoint somebody kept
+  ostrakon ledger verify proof.json --key 'agency+1234abcd+...' a proof, by the key the agency has published
+  ostrakon ledger verify proof.json --report status.html        ... and that this is the report it proves")]
+    Verify {
+        /// A ledger's folder, or a proof file [default: the ledger of the home]
+        #[arg(value_hint = ValueHint::AnyPath)]
+        what: Option<PathBuf>,
+        /// The key it must be signed by: one line, or a .pub file
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
+        /// A checkpoint of the same ledger that was kept earlier
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        checkpoint: Vec<PathBuf>,
+        /// The report that the proof must be of
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        report: Option<PathBuf>,
+    },
+    /// Make one file that proves a report to a stranger
+    Prove {
+        /// The report: its file, or the index of its entry
+        report: String,
+        /// Write the proof here instead of to stdout
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        out: Option<PathBuf>,
+    },
+    /// Print the checkpoint: give it to somebody who keeps it
+    Checkpoint,
+    /// List the entries
+    List,
+    /// Write a record of something people did: an exception, a vendor's reply, an amendment of an order
+    #[command(after_help = "\
+Examples:
+  ostrakon ledger record exception --order bod-17-01 --by 'J. Doe, CIO' --text 'kept on lab-3 until 2027-01-31'
+  ostrakon ledger record vendor-reply --order bod-17-01 --by 'vendor' --file reply.pdf")]
+    Record {
+        /// What it is
+        #[arg(value_parser = ["exception", "vendor-reply", "amendment", "note"])]
+        kind: String,
+        /// The order: its id, an alias, or a file
+        #[arg(long, value_name = "ID")]
+        order: String,
+        /// Who says so
+        #[arg(long, value_name = "NAME")]
+        by: String,
+        /// What it says
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        text: String,
+        /// A document, which is kept
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a key pair in the home
+    New {
+        /// Whose it is: a name without spaces and plus signs
+        name: String,
+    },
+    /// List the keys in the home
+    List,
+    /// Print the public key, one line
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Take in somebody's public key: its owner may then approve plans here, unless the policy names the approvers
+    Trust {
+        /// The .pub file, or the one line
+        key: String,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  ostrakon demo
+  ostrakon demo --keep /tmp/ostrakon-demo        and look around in it afterwards")]
+pub(crate) struct Demo {
+    /// Make the sample here, and keep it
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) keep: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

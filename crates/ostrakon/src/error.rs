@@ -145,6 +145,51 @@ impl From<IdentifyError> for CommandError {
     }
 }
 
+impl From<ostrakon_ledger::LedgerError> for CommandError {
+    fn from(error: ostrakon_ledger::LedgerError) -> Self {
+        use ostrakon_ledger::LedgerError;
+        let help = match &error {
+            LedgerError::Io { .. } => "--home DIR names another home",
+            LedgerError::Malformed(_) => "",
+            LedgerError::Refused(_) => {
+                "do not trust it: ask whoever keeps the ledger for an older checkpoint or another copy"
+            }
+        };
+        Self::new(error.to_string(), help)
+    }
+}
+
+impl From<ostrakon_plan::PlanError> for CommandError {
+    fn from(error: ostrakon_plan::PlanError) -> Self {
+        use ostrakon_plan::PlanError;
+        match error {
+            PlanError::Ledger(error) => error.into(),
+            PlanError::Refused(list) => {
+                let help = "nothing was done; `ostrakon plan show --plan FILE` lists all that speaks against it";
+                Self::new(format!("the plan is refused\n- {}", list.join("\n- ")), help)
+            }
+            PlanError::Malformed(why) => Self::new(why, "plans are written by `ostrakon plan draft`"),
+        }
+    }
+}
+
+impl From<ostrakon_remove::RemoveError> for CommandError {
+    fn from(error: ostrakon_remove::RemoveError) -> Self {
+        use ostrakon_remove::RemoveError;
+        let help = match &error {
+            RemoveError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => "run it as root",
+            RemoveError::Io { .. } | RemoveError::Failed { .. } => {
+                "mend that and run `ostrakon remove resume`, or go back: `ostrakon remove rollback`"
+            }
+            RemoveError::Refused(_) => "",
+            RemoveError::Damaged { .. } => {
+                "its folder in the home's runs/ has the saved files; keep it and ask for help"
+            }
+        };
+        Self::new(error.to_string(), help)
+    }
+}
+
 impl From<ReportError> for CommandError {
     fn from(error: ReportError) -> Self {
         Self::new(error.to_string(), "")

@@ -96,9 +96,14 @@ mod linux {
             .handle_access(handled)?
             .handle_access(AccessNet::from_all(abi))?
             .create()?;
-        let write =
-            (AccessFs::WriteFile | AccessFs::MakeReg | AccessFs::RemoveFile | AccessFs::Truncate | AccessFs::Refer)
-                & handled;
+        let write = (AccessFs::WriteFile
+            | AccessFs::MakeReg
+            | AccessFs::MakeDir
+            | AccessFs::RemoveFile
+            | AccessFs::RemoveDir
+            | AccessFs::Truncate
+            | AccessFs::Refer)
+            & handled;
         for output in outputs {
             let folder = super::folder_of(output);
             rules = rules.add_rule(PathBeneath::new(PathFd::new(folder)?, write))?;

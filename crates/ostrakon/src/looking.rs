@@ -2,6 +2,8 @@
 
 use crate::args::{Global, Looking};
 use crate::error::CommandError;
+use crate::home::Home;
+use crate::lockdown;
 use crate::sinks::{BundleSink, IdentifySink, Kept, Shared};
 use crate::terminal::{self, Progress};
 use jiff::Timestamp;
@@ -43,9 +45,64 @@ pub(crate) fn is_bundle(place: &Path) -> bool {
     place.is_file()
 }
 
+/// A place as it was named.
+enum Named<'a> {
+    Bundle(&'a Path),
+    Files(Box<Opened>),
+}
+
+/// Looks at every place, or at this machine if none is named, and says of each which bundle it was, if it was one.
+///
+/// Every place is opened before anything is read, and the running machine comes first: it is asked about processes, which a
+/// locked process may not do. `writes`: files whose folders the locked process must still write in.
+pub(crate) fn look_at(
+    global: &Global,
+    places: &[PathBuf],
+    looking: &Looking,
+    recogniser: &Recogniser,
+    writes: &[&Path],
+) -> Result<Vec<(Subject, Option<PathBuf>)>, CommandError> {
+    if looking.asset.is_some() && places.len() > 1 {
+        let help = "look at each place by itself, with a name of its own";
+        return Err(CommandError::new("--asset names one asset, and several places are given", help));
+    }
+    let home = Home::of(global)?;
+    let places: Vec<Option<&Path>> = match places {
+        [] => vec![None],
+        list => list.iter().map(|place| Some(place.as_path())).collect(),
+    };
+    let mut opened = Vec::new();
+    for place in places {
+        opened.push(match place {
+            Some(bundle) if is_bundle(bundle) => Named::Bundle(bundle),
+            place => Named::Files(Box::new(Opened::open(place, looking, writes, home.path())?)),
+        });
+    }
+    opened.sort_by_key(|named| !matches!(named, Named::Files(files) if files.is_live()));
+    let mut locked = None;
+    let mut list = Vec::new();
+    for named in &opened {
+        let mut lock = || locked.get_or_insert_with(|| lockdown::lock(writes)).clone();
+        list.push(match named {
+            Named::Files(files) => (files.identify(global, looking, recogniser, lock), None),
+            Named::Bundle(bundle) => {
+                lock();
+                (of_bundle(bundle, recogniser)?, Some(bundle.to_path_buf()))
+            }
+        });
+    }
+    Ok(list)
+}
+
 impl Opened {
-    /// Opens `place`, or this machine. `outputs` are the program's own files, which it does not look at.
-    pub(crate) fn open(place: Option<&Path>, looking: &Looking, outputs: &[&Path]) -> Result<Self, CommandError> {
+    /// Opens `place`, or this machine. `outputs` are the program's own files, which it does not look at; neither does it at
+    /// `home`, where the quarantine is.
+    pub(crate) fn open(
+        place: Option<&Path>,
+        looking: &Looking,
+        outputs: &[&Path],
+        home: &Path,
+    ) -> Result<Self, CommandError> {
         let root = place.unwrap_or(Path::new("/"));
         let tree = FolderTree::open(root)?;
         let live = tree.path() == Path::new("/");
@@ -73,6 +130,12 @@ impl Opened {
                 }
             }
         }
+        if home.is_dir()
+            && let Some(inside) = inside(tree.path(), home)
+            && inside != b"/"
+        {
+            borders.close(&inside, Exclusion::OwnOutput);
+        }
         let name = if live { "this machine".to_owned() } else { root.display().to_string() };
         Ok(Self { tree, borders, live, name, asset: looking.asset.clone() })
     }
@@ -87,7 +150,8 @@ impl Opened {
         Some(String::from_utf8_lossy(&bytes).trim().to_owned())
     }
 
-    fn asset(&self) -> Asset {
+    /// The asset the place is.
+    pub(crate) fn asset(&self) -> Asset {
         let path = self.tree.path().to_string_lossy();
         // The machine id is confidential by its own manual page: its digest serves as well.
         let machine = self.text("/etc/machine-id").filter(|id| id.len() == 32).map(|id| {
@@ -294,7 +358,7 @@ fn file_of(locator: &Locator) -> &str {
     locator.as_str().split('!').next().unwrap_or_default()
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

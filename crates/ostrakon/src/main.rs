@@ -6,12 +6,14 @@ mod args;
 mod builtin;
 mod commands;
 mod error;
+mod home;
 mod lockdown;
 mod looking;
+mod recording;
 mod sinks;
 mod terminal;
 
-use args::{Command, DossierCommand, OrderCommand, ReportCommand};
+use args::{Command, DossierCommand, KeysCommand, LedgerCommand, OrderCommand, PlanCommand, ReportCommand};
 use clap::Parser;
 use error::CommandError;
 use std::process::ExitCode;
@@ -49,7 +51,37 @@ fn run(args: &args::Args) -> Result<u8, CommandError> {
         },
         Command::Report { command } => match command {
             ReportCommand::Identification(report) => commands::report::identification(global, report),
+            ReportCommand::Plan(report) => commands::report::plan(global, report),
+            ReportCommand::Status(report) => commands::status::run(global, report),
         },
+        Command::Plan { command } => match command {
+            PlanCommand::Draft(draft) => commands::plan::draft(global, draft),
+            PlanCommand::Show { plan, policy } => commands::plan::show(global, plan, policy.as_deref()),
+            PlanCommand::Edit(edit) => commands::plan::edit(global, edit),
+            PlanCommand::Approve(approve) => commands::plan::approve(global, approve),
+            PlanCommand::Export { plan, form, out } => commands::plan::export(plan, *form, out.as_deref()),
+        },
+        Command::Remove(remove) => commands::remove::run(global, remove),
+        Command::Verify(verify) => commands::verify::run(global, verify),
+        Command::Block(block) => commands::block::run(global, block),
+        Command::Ledger { command } => match command {
+            LedgerCommand::Verify { what, key, checkpoint, report } => {
+                commands::ledger::verify(global, what.as_deref(), key.as_deref(), checkpoint, report.as_deref())
+            }
+            LedgerCommand::Prove { report, out } => commands::ledger::prove(global, report, out.as_deref()),
+            LedgerCommand::Checkpoint => commands::ledger::checkpoint(global),
+            LedgerCommand::List => commands::ledger::list(global),
+            LedgerCommand::Record { kind, order, by, text, file } => {
+                commands::ledger::record(global, kind, order, by, text, file.as_deref())
+            }
+        },
+        Command::Keys { command } => match command {
+            KeysCommand::New { name } => commands::keys::new(global, name),
+            KeysCommand::List => commands::keys::list(global),
+            KeysCommand::Show { name } => commands::keys::show(global, name),
+            KeysCommand::Trust { key } => commands::keys::trust(global, key),
+        },
+        Command::Demo(demo) => commands::demo::run(global, demo),
         Command::Completions { shell } => commands::manual::completions(*shell),
         Command::Man { folder } => commands::manual::man(folder),
     }

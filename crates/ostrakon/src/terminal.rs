@@ -17,14 +17,19 @@ pub(crate) fn no_colour() -> bool {
 
 /// Writes the result to `out`, or to stdout.
 pub(crate) fn result(out: Option<&Path>, text: &str) -> Result<(), CommandError> {
-    let Some(file) = out else { return print(text) };
+    result_bytes(out, text.as_bytes())
+}
+
+/// The same for a result that is no text.
+pub(crate) fn result_bytes(out: Option<&Path>, bytes: &[u8]) -> Result<(), CommandError> {
+    let Some(file) = out else { return print_bytes(bytes) };
     let cannot = |error: std::io::Error| {
         CommandError::new(format!("cannot write {}: {error}", file.display()), "name another file with --out")
     };
     // A device or pipe is written to; it must not be replaced by a file.
     match std::fs::metadata(file) {
         Ok(there) if !there.is_file() && !there.is_dir() => {
-            let write = || std::fs::OpenOptions::new().write(true).open(file)?.write_all(text.as_bytes());
+            let write = || std::fs::OpenOptions::new().write(true).open(file)?.write_all(bytes);
             return write().map_err(cannot);
         }
         _ => {}
@@ -42,7 +47,7 @@ pub(crate) fn result(out: Option<&Path>, text: &str) -> Result<(), CommandError>
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        std::fs::File::create_new(&part)?.write_all(text.as_bytes())?;
+        std::fs::File::create_new(&part)?.write_all(bytes)?;
         std::fs::rename(&part, file)
     };
     write().map_err(cannot)
@@ -63,8 +68,12 @@ pub(crate) fn printable(text: &str) -> String {
 
 /// Prints on stdout. A reader that has gone away is no error.
 pub(crate) fn print(text: &str) -> Result<(), CommandError> {
+    print_bytes(text.as_bytes())
+}
+
+fn print_bytes(bytes: &[u8]) -> Result<(), CommandError> {
     let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(CommandError::new(format!("cannot write to stdout: {error}"), "write to a file with --out"))
         }

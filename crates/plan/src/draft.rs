@@ -346,6 +346,13 @@ fn waits(plan: &Plan, today: Date) -> Vec<String> {
     waits
 }
 
+impl Plan {
+    /// Says anew what the plan waits for, after people filled something in.
+    pub fn refresh_waits(&mut self, today: Date) {
+        self.waits = waits(self, today);
+    }
+}
+
 impl Step {
     /// Does it change the machine?
     pub const fn changes(&self) -> bool {

@@ -3,6 +3,7 @@
 
 pub mod action;
 pub mod approval;
+pub mod block;
 pub mod draft;
 pub mod lint;
 pub mod plan;

@@ -145,26 +145,28 @@ fn steps(it: &Evidence, finding: &Finding, saved: &[String], folders: &BTreeSet<
                 Vec::new()
             }
         }
-        _ if is_folder(it) => {
-            let whole =
-                folders.contains(path).then(|| (2, 4, Step::Quarantine { path: path.to_owned(), sha256: None }));
-            whole.into_iter().collect()
-        }
+        _ if is_folder(it) => whole(path, folders).map(|step| (2, 4, step)).into_iter().collect(),
         _ => file(it, finding, folders).into_iter().collect(),
     }
 }
 
-/// A file of the product that lies in no folder that goes as a whole.
+/// The folder that goes as a whole and that `path` is or lies in.
+fn whole(path: &str, folders: &BTreeSet<String>) -> Option<Step> {
+    let folder = folders.iter().find(|folder| path == *folder || is_below(path, folder))?;
+    Some(Step::Quarantine { path: folder.clone(), sha256: None })
+}
+
+/// A file of the product: by itself, or with the folder it lies in.
 fn file(it: &Evidence, finding: &Finding, folders: &BTreeSet<String>) -> Option<(u8, u8, Step)> {
     let path = path(it);
     let kinds = [ArtifactKind::File, ArtifactKind::Executable, ArtifactKind::Extension, ArtifactKind::Service];
-    let covered = folders.iter().any(|folder| path == folder || is_below(path, folder));
     let sure = it.grade > Grade::Possible && !it.supporting;
     let alone = it.locator.as_str() == path;
-    if !kinds.contains(&it.kind) || covered || !sure || !alone || finding.presence == Presence::Embedded {
+    if !kinds.contains(&it.kind) || !sure || !alone || finding.presence == Presence::Embedded {
         return None;
     }
-    Some((2, 3, Step::Quarantine { path: path.to_owned(), sha256: it.sha256.clone() }))
+    let alone = || (2, 3, Step::Quarantine { path: path.to_owned(), sha256: it.sha256.clone() });
+    Some(whole(path, folders).map_or_else(alone, |step| (2, 4, step)))
 }
 
 /// Why no action takes a finding away.

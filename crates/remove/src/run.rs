@@ -487,6 +487,19 @@ impl<'a> Run<'a> {
     }
 }
 
+/// How far the run of a journal is, and the root it works on. Nothing is changed.
+pub fn state_and_root(journal: &Path) -> Result<(State, String), RemoveError> {
+    if !Journal::is_there(journal) {
+        return Ok((State::New, String::new()));
+    }
+    let journal = Journal::open(journal)?;
+    let root = match journal.events().first() {
+        Some((_, Event::Run { root, .. })) => root.clone(),
+        _ => String::new(),
+    };
+    Ok((state_of(&journal), root))
+}
+
 fn state(folder: &Path) -> Result<State, RemoveError> {
     let path = folder.join("journal");
     if !Journal::is_there(&path) {

@@ -3,56 +3,22 @@
 use super::{policy, policy_notes, summary};
 use crate::args::{Format, Global, Identify};
 use crate::error::CommandError;
-use crate::looking::{Opened, is_bundle, latest, now, of_bundle};
-use crate::{builtin, lockdown, terminal};
+use crate::looking::{latest, look_at, now};
+use crate::{builtin, terminal};
 use jiff::tz::TimeZone;
 use ostrakon_identify::identification::identify;
 use ostrakon_identify::{Answer, Recogniser};
 use ostrakon_report::formats;
 use std::path::Path;
 
-/// A place as it was named.
-enum Named<'a> {
-    Bundle(&'a Path),
-    Files(Box<Opened>),
-}
-
 pub(crate) fn run(global: &Global, args: &Identify) -> Result<u8, CommandError> {
     let started = now();
-    if args.looking.asset.is_some() && args.place.len() > 1 {
-        let help = "look at each place by itself, with a name of its own";
-        return Err(CommandError::new("--asset names one asset, and several places are given", help));
-    }
     let (library, orders) = builtin::for_orders(global, &args.order)?;
     let policy = policy(args.policy.as_deref())?;
     let recogniser = Recogniser::of(library.dossiers.into_values().collect())?;
     let outputs: Vec<&Path> = args.out.as_deref().into_iter().collect();
-    let places: Vec<Option<&Path>> = match args.place.as_slice() {
-        [] => vec![None],
-        list => list.iter().map(|place| Some(place.as_path())).collect(),
-    };
-    // Every place is opened before anything is read, and the running machine comes first: it is asked about processes,
-    // which a locked process may not do.
-    let mut opened = Vec::new();
-    for place in places {
-        opened.push(match place {
-            Some(bundle) if is_bundle(bundle) => Named::Bundle(bundle),
-            place => Named::Files(Box::new(Opened::open(place, &args.looking, &outputs)?)),
-        });
-    }
-    opened.sort_by_key(|named| !matches!(named, Named::Files(files) if files.is_live()));
-    let mut locked = None;
-    let mut subjects = Vec::new();
-    for named in &opened {
-        let mut lock = || locked.get_or_insert_with(|| lockdown::lock(&outputs)).clone();
-        subjects.push(match named {
-            Named::Files(files) => files.identify(global, &args.looking, &recogniser, lock),
-            Named::Bundle(bundle) => {
-                lock();
-                of_bundle(bundle, &recogniser)?
-            }
-        });
-    }
+    let looks = look_at(global, &args.place, &args.looking, &recogniser, &outputs)?;
+    let subjects = looks.into_iter().map(|(subject, _)| subject).collect();
     let subjects = latest(global, subjects);
     let finished = now();
     let today = finished.to_zoned_datetime(TimeZone::system()).date();

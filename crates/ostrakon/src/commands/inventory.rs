@@ -2,6 +2,7 @@
 
 use crate::args::{Global, Inventory};
 use crate::error::CommandError;
+use crate::home::Home;
 use crate::looking::{Inventoried, Opened};
 use crate::{builtin, lockdown, terminal};
 use ostrakon_identify::Recogniser;
@@ -14,7 +15,8 @@ pub(crate) fn run(global: &Global, args: &Inventory) -> Result<u8, CommandError>
     // With every dossier at hand: their marks are looked for, and what they recognise is hashed.
     let library = builtin::library(global)?;
     let recogniser = Recogniser::of(library.dossiers.into_values().collect())?;
-    let opened = Opened::open(args.place.as_deref(), &args.looking, &[&args.out])?;
+    let home = Home::of(global)?;
+    let opened = Opened::open(args.place.as_deref(), &args.looking, &[&args.out], home.path())?;
     let lock = || lockdown::lock(&[&args.out]);
     let Inventoried { look, ending, gaps } = opened.inventory(global, &args.looking, &recogniser, lock, &args.out)?;
     let text = format!(

@@ -1,12 +1,20 @@
 //! One module per command.
 
+pub(crate) mod block;
+pub(crate) mod demo;
 pub(crate) mod dossier;
 pub(crate) mod identify;
 pub(crate) mod inventory;
+pub(crate) mod keys;
+pub(crate) mod ledger;
 pub(crate) mod manual;
 pub(crate) mod order;
+pub(crate) mod plan;
+pub(crate) mod remove;
 pub(crate) mod report;
+pub(crate) mod status;
 mod summary;
+pub(crate) mod verify;
 
 use crate::args::Global;
 use crate::error::CommandError;

@@ -1,0 +1,385 @@
+//! `ostrakon remove`
+//!
+//! Reading hostile files and changing the machine are two processes: the looks, before and after, are made by this program
+//! started anew, which locks itself down; the one that changes things reads nothing but their answer.
+
+use super::plan;
+use crate::args::{Global, Remove, RemoveCommand, Removing};
+use crate::error::CommandError;
+use crate::home::Home;
+use crate::looking::{Opened, now};
+use crate::recording::Recorder;
+use crate::{builtin, terminal};
+use ostrakon_ledger::Subject;
+use ostrakon_order::Order;
+use ostrakon_plan::{Approved, AssetPlan, Signed};
+use ostrakon_remove::run::{Fresh, State};
+use ostrakon_remove::{Outcome, Root, Run, Told, journal::Ended};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+pub(crate) fn run(global: &Global, args: &Remove) -> Result<u8, CommandError> {
+    match &args.command {
+        None => {
+            if args.what.plan.is_none() {
+                let help = "ostrakon remove --plan FILE; or resume, rollback, purge";
+                return Err(CommandError::new("no plan is named", help));
+            }
+            Job::of(global, &args.what, None)?.carry_out(args.dry_run, true)
+        }
+        Some(RemoveCommand::Resume(what)) => Job::of(global, what, Some(&[State::Unfinished]))?.carry_out(false, false),
+        Some(RemoveCommand::Rollback(what)) => {
+            Job::of(global, what, Some(&[State::GoingBack, State::Unfinished, State::Finished]))?.rollback()
+        }
+        Some(RemoveCommand::Purge(what)) => Job::of(global, what, Some(&[State::Finished]))?.purge(),
+    }
+}
+
+/// A removal on one asset.
+struct Job<'a> {
+    global: &'a Global,
+    what: &'a Removing,
+    home: Home,
+    order: Order,
+    signed: Signed,
+    approved: Approved,
+    asset: AssetPlan,
+    root: Root,
+}
+
+/// What the look says that the removal needs.
+struct Looked {
+    findings: Vec<Fresh>,
+    /// Findings that count: id, title, presence.
+    counting: Vec<(String, String, String)>,
+    complete: bool,
+    gaps: Vec<String>,
+    json: Value,
+}
+
+fn clock() -> String {
+    now().to_string()
+}
+
+impl<'a> Job<'a> {
+    /// `states`: for a run that is gone on with, what it may be like; none: a plan is named.
+    fn of(global: &'a Global, what: &'a Removing, states: Option<&[State]>) -> Result<Self, CommandError> {
+        let home = Home::of(global)?;
+        let root = Root::open(what.root.as_deref().unwrap_or(Path::new("/")))?;
+        if root.is_live() && !rustix::process::geteuid().is_root() {
+            return Err(CommandError::new("removing from this machine needs root", "sudo ostrakon remove ..."));
+        }
+        let file = match (&what.plan, states) {
+            (Some(file), _) => file.clone(),
+            (None, states) => last_run(&home, &root, states.unwrap_or_default())?,
+        };
+        let signed = plan::read(&file)?;
+        let policy = plan::policy_of(&home, what.policy.as_deref())?;
+        let today = plan::day(None)?;
+        let approved = signed.clone().approved(&home.approvers(&policy)?, today, &home.own_paths())?;
+        let (_, mut orders) = builtin::for_orders(global, std::slice::from_ref(&signed.plan.order.id))?;
+        let order = orders.remove(0);
+        let (own, planned) = (ostrakon_report::digest(&order.text), &signed.plan.order.digest);
+        if own != *planned {
+            let help =
+                "draft a new generation under the order as it is now, or give the order it was made for with --orders";
+            return Err(CommandError::new(
+                format!("the plan is for the order {} of {planned}, and the one at hand is {own}", order.id),
+                help,
+            ));
+        }
+        let asset = find(&signed, what, &root, &home)?;
+        if let Some(wave) = signed.plan.wave(asset.wave)
+            && today < wave.begins
+            && !what.ahead
+        {
+            let message = format!("{} is in wave {}, which begins on {}", asset.name, wave.number, wave.begins);
+            return Err(CommandError::new(
+                message,
+                "wait for that day, or give --ahead if somebody decided to begin before it",
+            ));
+        }
+        Ok(Self { global, what, home, order, signed, approved, asset, root })
+    }
+
+    fn open(&self, anew: bool) -> Result<Run<'_>, CommandError> {
+        let deadline = Duration::from_secs(self.what.deadline.max(1));
+        Ok(Run::open(self.home.path(), &self.approved, &self.asset, &self.root, &clock, deadline, anew)?)
+    }
+
+    /// Looks, by this program started anew.
+    fn look(&self) -> Result<Looked, CommandError> {
+        terminal::say(self.global, &format!("Looking at {} ...", self.asset.name));
+        let program =
+            std::env::current_exe().map_err(|error| CommandError::new(format!("cannot find myself: {error}"), ""))?;
+        let mut command = Command::new(program);
+        command.arg("identify");
+        if !self.root.is_live() {
+            command.arg(self.root.path());
+        }
+        command.args(["--order", &self.order.id, "--format", "json", "--quiet", "--home"]).arg(self.home.path());
+        for (option, list) in [
+            ("--orders", &self.global.orders),
+            ("--dossiers", &self.global.dossiers),
+            ("--exclude", &self.what.exclude),
+        ] {
+            for path in list {
+                command.arg(option).arg(path);
+            }
+        }
+        if let Some(policy) = self.home.policy_file(self.what.policy.as_deref()) {
+            command.arg("--policy").arg(policy);
+        }
+        let output = command.stdin(Stdio::null()).stderr(Stdio::piped()).output();
+        let output = output.map_err(|error| CommandError::new(format!("cannot look again: {error}"), ""))?;
+        if !matches!(output.status.code(), Some(0 | 1 | 3)) {
+            let said = String::from_utf8_lossy(&output.stderr);
+            return Err(CommandError::new(format!("cannot look again: {}", terminal::printable(said.trim())), ""));
+        }
+        let unreadable = |error: serde_json::Error| CommandError::new(format!("the look cannot be read: {error}"), "");
+        let json: Value = serde_json::from_slice(&output.stdout).map_err(unreadable)?;
+        let findings: Vec<Fresh> = serde_json::from_value(json["findings"].clone()).map_err(unreadable)?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let counts = |finding: &&Value| {
+            finding["in_scope"] == true
+                && (finding["grade"] != "possible" || finding["ruling"]["decision"] == "product")
+        };
+        let list = json["findings"].as_array().cloned().unwrap_or_default();
+        let counting =
+            list.iter().filter(counts).map(|it| (text(&it["id"]), text(&it["title"]), text(&it["presence"]))).collect();
+        let gaps = json["coverage"]["gaps"].as_array().cloned().unwrap_or_default();
+        let open = gaps.iter().filter(|gap| gap["accepted_by"].is_null());
+        let gaps = open.map(|gap| format!("{} ({})", text(&gap["locator"]), text(&gap["reason"]))).collect();
+        Ok(Looked { findings, counting, complete: json["coverage"]["complete"] == true, gaps, json })
+    }
+
+    fn carry_out(&self, dry: bool, anew: bool) -> Result<u8, CommandError> {
+        let looked = self.look()?;
+        let mut run = self.open(anew)?;
+        let against = run.against(&looked.findings);
+        if !against.is_empty() {
+            let help = "nothing was done: look again and draft a new generation of the plan";
+            return Err(CommandError::new(
+                format!("the machine is not as the plan knows it\n- {}", against.join("\n- ")),
+                help,
+            ));
+        }
+        if dry {
+            for line in run.rehearse()? {
+                terminal::print(&format!("{}\n", terminal::printable(&line)))?;
+            }
+            terminal::say(self.global, "Nothing was changed.");
+            return Ok(0);
+        }
+        self.keep_plan(run.folder())?;
+        let mut recorder = Recorder::open(self.global, &self.home)?;
+        recorder.order(&self.order)?;
+        recorder.plan(&self.signed)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            // The first one stops between two actions; the second ends the program at once, and the journal knows.
+            let _ = signal_hook::flag::register_conditional_shutdown(signal, 2, Arc::clone(&stop));
+            let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
+        }
+        let was_finished = run.state() == State::Finished;
+        let outcome = run.carry_out(&stop, &mut |told| self.tell(&told))?;
+        let (done, words) = match &outcome {
+            Outcome::Finished { .. } if was_finished => {
+                (true, "All actions were done before; nothing was changed.".to_owned())
+            }
+            Outcome::Finished { changed } => (
+                true,
+                format!("All {} action(s) are done; {changed} of them changed something.", self.asset.actions.len()),
+            ),
+            Outcome::Failed(why) => (false, format!("Stopped: {why}")),
+            Outcome::Stopped => (false, "Stopped, as asked, between two actions.".to_owned()),
+            Outcome::RolledBack(_) => (false, String::new()),
+        };
+        terminal::say(self.global, &terminal::printable(&words));
+        if !was_finished {
+            self.receipt(&mut recorder, &run, if done { "finished" } else { "stopped" })?;
+        }
+        if !done {
+            terminal::say(self.global, "Go on: ostrakon remove resume. Go back: ostrakon remove rollback.");
+            return Ok(2);
+        }
+        drop(run);
+        self.second_look(&mut recorder)
+    }
+
+    /// Success is a second look that no longer finds it.
+    fn second_look(&self, recorder: &mut Recorder) -> Result<u8, CommandError> {
+        let looked = self.look()?;
+        let mut states = Vec::new();
+        for finding in &self.asset.findings {
+            let now = looked.counting.iter().find(|(id, ..)| *id == finding.id);
+            let state = match now {
+                Some((_, _, presence))
+                    if presence == "remnant" && finding.presence != ostrakon_model::Presence::Remnant =>
+                {
+                    "remnant"
+                }
+                Some(_) => "still there",
+                None if looked.complete => "gone",
+                None => "not looked at",
+            };
+            states
+                .push(json!({"finding": finding.id, "title": finding.title, "was": finding.presence, "state": state}));
+            terminal::say(self.global, &format!("{state:13} {} ({})", finding.title, finding.id));
+        }
+        let new: Vec<&(String, String, String)> = looked
+            .counting
+            .iter()
+            .filter(|(id, ..)| !self.asset.findings.iter().any(|finding| finding.id == *id))
+            .collect();
+        for (id, title, presence) in &new {
+            terminal::say(self.global, &format!("also there    {title} ({id}), {presence}: not in this plan"));
+        }
+        let bytes =
+            serde_json::to_vec_pretty(&looked.json).map_err(|error| CommandError::new(error.to_string(), ""))?;
+        let digest = recorder.ledger().keep(&bytes)?;
+        let body = json!({
+            "order": self.order.id, "plan": self.signed.plan.digest()?, "asset": self.asset.id, "states": states,
+            "complete": looked.complete, "open_gaps": looked.gaps.len(),
+        });
+        recorder.append("verification", vec![Subject::of(self.asset.name.as_str(), digest)], body)?;
+        if !looked.counting.is_empty() {
+            terminal::say(
+                self.global,
+                "The second look still finds something in scope. Draft a follow-up: ostrakon plan draft --parent FILE",
+            );
+            return Ok(1);
+        }
+        if !looked.complete {
+            terminal::say(
+                self.global,
+                &format!("The second look finds nothing, and {} gap(s) could hide something:", looked.gaps.len()),
+            );
+            looked.gaps.iter().take(5).for_each(|gap| terminal::say(self.global, &format!("- {gap}")));
+            return Ok(3);
+        }
+        terminal::say(self.global, "The second look, over whole coverage, finds nothing in scope.");
+        Ok(0)
+    }
+
+    fn rollback(&self) -> Result<u8, CommandError> {
+        let mut run = self.open(false)?;
+        let outcome = run.rollback(&mut |told| self.tell(&told))?;
+        let mut recorder = Recorder::open(self.global, &self.home)?;
+        self.receipt(&mut recorder, &run, "rolled-back")?;
+        let Outcome::RolledBack(left) = outcome else { return Ok(2) };
+        if left.is_empty() {
+            terminal::say(self.global, "All is back as it was.");
+            return Ok(0);
+        }
+        terminal::say(
+            self.global,
+            &format!("Back, but for {} thing(s); what was saved is kept in {}:", left.len(), run.folder().display()),
+        );
+        left.iter().for_each(|line| terminal::say(self.global, &terminal::printable(&format!("- {line}"))));
+        Ok(1)
+    }
+
+    fn purge(&self) -> Result<u8, CommandError> {
+        let run = self.open(false)?;
+        if run.state() != State::Finished {
+            return Err(CommandError::new("the removal has not ended", "ostrakon remove resume, or rollback"));
+        }
+        let (files, bytes) = run.store().size();
+        run.store().purge()?;
+        let mut recorder = Recorder::open(self.global, &self.home)?;
+        let body = json!({"plan": self.signed.plan.digest()?, "asset": self.asset.id, "files": files, "bytes": bytes});
+        recorder.append(
+            "purge",
+            vec![Subject::of(self.asset.name.as_str(), ostrakon_ledger::sha256(self.asset.id.as_bytes()))],
+            body,
+        )?;
+        terminal::say(
+            self.global,
+            &format!("Deleted {files} saved file(s), {bytes} bytes. There is no way back from this removal now."),
+        );
+        Ok(0)
+    }
+
+    fn tell(&self, told: &Told) {
+        let text = match told {
+            Told::Begins(text) => format!("  {text}"),
+            Told::Ended(Ended::Done, detail) if detail.is_empty() => "    done".to_owned(),
+            Told::Ended(Ended::Done, detail) => format!("    done, but: {detail}"),
+            Told::Ended(Ended::Unchanged, _) => "    nothing to do".to_owned(),
+            Told::Ended(Ended::Failed, _) => "    failed".to_owned(),
+            Told::Note(text) => format!("    {text}"),
+        };
+        terminal::say(self.global, &terminal::printable(&text));
+    }
+
+    /// The plan, beside its journal: going on and going back need no other file.
+    fn keep_plan(&self, folder: &Path) -> Result<(), CommandError> {
+        terminal::result(Some(&folder.join("plan.json")), &self.signed.text()?)
+    }
+
+    fn receipt(&self, recorder: &mut Recorder, run: &Run<'_>, outcome: &str) -> Result<(), CommandError> {
+        let plan = self.signed.plan.digest()?;
+        let receipt = json!({
+            "schema": "ostrakon/receipt/1", "order": self.order.id, "plan": plan, "generation": self.signed.plan.generation,
+            "asset": self.asset.id, "asset_name": self.asset.name, "outcome": outcome, "at": clock(),
+            "approved_by": run.approved_by(), "actions": run.receipts(), "quarantine": run.folder().display().to_string(),
+        });
+        let bytes = serde_json::to_vec_pretty(&receipt).map_err(|error| CommandError::new(error.to_string(), ""))?;
+        let digest = recorder.ledger().keep(&bytes)?;
+        let folder = self.home.folder("receipts")?;
+        let file = folder.join(format!("{}.json", &digest[..16]));
+        terminal::result(Some(&file), &String::from_utf8_lossy(&bytes))?;
+        let count = |word: &str| run.receipts().iter().filter(|it| it.outcome == word).count();
+        let body = json!({
+            "plan": plan, "asset": self.asset.id, "outcome": outcome,
+            "done": count("done"), "unchanged": count("unchanged"), "failed": count("failed"), "rolled_back": count("rolled-back"),
+        });
+        recorder.append("receipt", vec![Subject::of(self.asset.name.as_str(), digest)], body)?;
+        Ok(())
+    }
+}
+
+/// The part of the plan that is for this machine.
+fn find(signed: &Signed, what: &Removing, root: &Root, home: &Home) -> Result<AssetPlan, CommandError> {
+    let looking =
+        crate::args::Looking { cross_network: false, exclude: Vec::new(), asset: what.asset.clone(), threads: None };
+    let place = (!root.is_live()).then(|| root.path());
+    let own = Opened::open(place, &looking, &[], home.path())?.asset();
+    let known = signed.plan.assets.iter().find(|asset| asset.id == own.id);
+    known.cloned().ok_or_else(|| {
+        let names: Vec<String> =
+            signed.plan.assets.iter().map(|asset| format!("{} ({})", asset.name, asset.id)).collect();
+        let message = format!("the plan has nothing for {} ({}); it is for {}", own.name, own.id, names.join(", "));
+        CommandError::new(
+            message,
+            "--root DIR names another root; --asset NAME is for places that were looked at with --asset",
+        )
+    })
+}
+
+/// The plan of the run that was last worked on and is in one of `states`.
+fn last_run(home: &Home, root: &Root, states: &[State]) -> Result<PathBuf, CommandError> {
+    let mut found: Vec<(std::time::SystemTime, PathBuf)> = Vec::new();
+    let folders = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    for folder in folders(&home.path().join("runs")).flat_map(|run| folders(&run).collect::<Vec<_>>()) {
+        let (plan, journal) = (folder.join("plan.json"), folder.join("journal"));
+        let fits = ostrakon_remove::run::state_and_root(&journal)
+            .is_ok_and(|(state, path)| states.contains(&state) && path == root.path().to_string_lossy());
+        if fits
+            && plan.exists()
+            && let Ok(time) = journal.metadata().and_then(|meta| meta.modified())
+        {
+            found.push((time, plan));
+        }
+    }
+    found.sort();
+    found.pop().map(|(_, plan)| plan).ok_or_else(|| {
+        let message = format!("there is no such removal on {} in {}", root.path().display(), home.path().display());
+        CommandError::new(message, "name the plan with --plan FILE, the root with --root DIR, the home with --home DIR")
+    })
+}
