@@ -45,7 +45,7 @@ impl Ledger {
     pub fn create(root: &Path, key: &SecretKey) -> Result<Self, LedgerError> {
         std::fs::create_dir_all(root).map_err(LedgerError::io(root))?;
         let ledger = Self { root: root.to_owned(), key: key.public().clone() };
-        if root.join(CHECKPOINT).exists() {
+        if Self::is_there(root) {
             return Err(LedgerError::Malformed(format!("{}: a ledger is there already", root.display())));
         }
         tiles::write(root, KEY, format!("{}\n", key.public()).as_bytes())?;
@@ -61,7 +61,7 @@ impl Ledger {
 
     /// Is there a ledger in `root`?
     pub fn is_there(root: &Path) -> bool {
-        root.join(CHECKPOINT).exists()
+        std::fs::symlink_metadata(root.join(CHECKPOINT)).is_ok()
     }
 
     /// Its folder.
@@ -190,7 +190,7 @@ impl Ledger {
     pub fn keep(&self, document: &[u8]) -> Result<String, LedgerError> {
         let digest = sha256(document);
         let path = format!("objects/{digest}");
-        if !self.root.join(&path).exists() {
+        if std::fs::symlink_metadata(self.root.join(&path)).is_err() {
             tiles::write(&self.root, &path, document)?;
         }
         Ok(digest)
@@ -245,7 +245,7 @@ impl Edge {
             let unfinished = at_level % WIDTH;
             levels.push(if unfinished > 0 { reader.tile(level, at_level / WIDTH)? } else { Vec::new() });
         }
-        let entries = if size % WIDTH > 0 {
+        let entries = if !size.is_multiple_of(WIDTH) {
             let path = root.join(tiles::entries(size / WIDTH, size % WIDTH));
             std::fs::read(&path).map_err(LedgerError::io(&path))?
         } else {
@@ -259,7 +259,7 @@ impl Edge {
         self.entries.extend(u16::try_from(entry.len()).unwrap_or(u16::MAX).to_be_bytes());
         self.entries.extend(entry);
         self.size += 1;
-        if self.size % WIDTH == 0 {
+        if self.size.is_multiple_of(WIDTH) {
             self.full.push((tiles::entries(self.size / WIDTH - 1, WIDTH), std::mem::take(&mut self.entries)));
         }
         let mut hash = leaf;
@@ -281,19 +281,19 @@ impl Edge {
             tiles::write(root, &path, &bytes)?;
         }
         let mut old = Vec::new();
-        if self.size % WIDTH > 0 {
+        if !self.size.is_multiple_of(WIDTH) {
             tiles::write(root, &tiles::entries(self.size / WIDTH, self.size % WIDTH), &self.entries)?;
         }
-        if before % WIDTH > 0 {
+        if !before.is_multiple_of(WIDTH) {
             old.push(tiles::entries(before / WIDTH, before % WIDTH));
         }
         for level in 0..8u8 {
             let shift = u32::from(level) * 8;
             let (now, then) = (self.size >> shift, before >> shift);
-            if now % WIDTH > 0 && now != then {
+            if !now.is_multiple_of(WIDTH) && now != then {
                 tiles::write(root, &tiles::hashes(level, now / WIDTH, now % WIDTH), &self.levels[usize::from(level)])?;
             }
-            if then % WIDTH > 0 && now != then {
+            if !then.is_multiple_of(WIDTH) && now != then {
                 old.push(tiles::hashes(level, then / WIDTH, then % WIDTH));
             }
         }

@@ -5,6 +5,7 @@
 use crate::LedgerError;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use tlog_tiles::{Error, Hash, HashReader, Tile};
@@ -112,11 +113,13 @@ impl HashReader for TileReader {
         let hash = |index: &u64| {
             let tile = Tile::from_index(HEIGHT, *index);
             let key = (tile.level(), tile.level_index());
-            if !kept.contains_key(&key) {
-                let bytes = self.tile(key.0, key.1).map_err(|error| Error::InvalidInput(error.to_string()))?;
-                kept.insert(key, bytes);
-            }
-            tile.hash_at_index(&kept[&key], *index)
+            let bytes = match kept.entry(key) {
+                Entry::Occupied(there) => there.into_mut(),
+                Entry::Vacant(room) => {
+                    room.insert(self.tile(key.0, key.1).map_err(|error| Error::InvalidInput(error.to_string()))?)
+                }
+            };
+            tile.hash_at_index(bytes, *index)
         };
         indexes.iter().map(hash).collect()
     }

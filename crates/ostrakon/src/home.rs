@@ -67,7 +67,7 @@ impl Home {
         let host: String =
             host.chars().filter(|letter| letter.is_ascii_alphanumeric() || "-.".contains(*letter)).collect();
         let file = keys.join(format!("{LEDGER_KEY}.key"));
-        let key = if file.exists() {
+        let key = if is_there(&file) {
             SecretKey::read(&file)?
         } else {
             let key = SecretKey::generate(&format!("ostrakon/{}", if host.is_empty() { "host" } else { &host }))?;
@@ -112,7 +112,7 @@ impl Home {
         } else {
             self.path.join("keys").join(format!("{name}.key"))
         };
-        if !file.exists() {
+        if !is_there(&file) {
             let help = format!("`ostrakon keys new {name}` makes one; `ostrakon keys list` shows those there are");
             return Err(CommandError::new(format!("there is no key {}", file.display()), help));
         }
@@ -132,6 +132,11 @@ impl Home {
 
     /// The policy file that was named, else the one in the home, else none. Its path goes to programs started for us.
     pub(crate) fn policy_file(&self, named: Option<&Path>) -> Option<PathBuf> {
-        named.map(Path::to_owned).or_else(|| Some(self.path.join("policy.toml")).filter(|file| file.exists()))
+        named.map(Path::to_owned).or_else(|| Some(self.path.join("policy.toml")).filter(|file| is_there(file)))
     }
+}
+
+/// Is there something of that name? What cannot be looked at is told by whoever opens it.
+pub(crate) fn is_there(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok()
 }

@@ -30,10 +30,13 @@ type Place = (u8, u32, u8, std::cmp::Reverse<usize>, String);
 
 /// Turns findings of one asset into actions.
 pub(crate) fn of(findings: &[&Finding], dossiers: &BTreeMap<String, Dossier>) -> Steps {
-    let mut all: BTreeMap<Place, (Step, BTreeSet<String>)> = BTreeMap::new();
+    // Several findings may ask for the same thing: it is done once, where the first of them needs it.
+    let mut all: BTreeMap<(&str, String), (Place, Step, BTreeSet<String>)> = BTreeMap::new();
     let mut left = Vec::new();
     let mut put = |place: Place, step: Step, finding: &str| {
-        let (_, findings) = all.entry(place).or_insert_with(|| (step, BTreeSet::new()));
+        let key = (step.word(), step.name());
+        let (first, _, findings) = all.entry(key).or_insert_with(|| (place.clone(), step, BTreeSet::new()));
+        *first = place.min(first.clone());
         findings.insert(finding.to_owned());
     };
     let folders = folders(findings, dossiers);
@@ -54,7 +57,9 @@ pub(crate) fn of(findings: &[&Finding], dossiers: &BTreeMap<String, Dossier>) ->
             left.push((finding.id.clone(), why_not(finding)));
         }
     }
-    let actions = all.into_values().enumerate().map(|(at, (step, findings))| action(at, step, findings));
+    let mut all: Vec<(Place, Step, BTreeSet<String>)> = all.into_values().collect();
+    all.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+    let actions = all.into_iter().enumerate().map(|(at, (_, step, findings))| action(at, step, findings));
     Steps { actions: actions.collect(), left }
 }
 

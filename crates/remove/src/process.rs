@@ -95,7 +95,7 @@ fn is_loaded(machine: &Machine<'_>, module: &str) -> bool {
 pub(crate) fn module_standing(machine: &Machine<'_>, module: &str) -> Result<Standing, RemoveError> {
     check(module)?;
     let active = is_loaded(machine, module);
-    let denied = machine.root.spot(&denial(module))?.is_some_and(|spot| spot.path().exists());
+    let denied = machine.root.spot(&denial(module))?.is_some_and(|spot| std::fs::symlink_metadata(spot.path()).is_ok());
     Ok(if denied && !active { Standing::Reached } else { Standing::Ahead(Before { active, ..Before::default() }) })
 }
 
@@ -129,7 +129,7 @@ pub(crate) fn allow_module(
 ) -> Result<Vec<String>, RemoveError> {
     let path = denial(module);
     if let Some(spot) = machine.root.spot(&path)?
-        && spot.path().exists()
+        && std::fs::symlink_metadata(spot.path()).is_ok()
     {
         std::fs::remove_file(spot.path())
             .and_then(|()| spot.sync())

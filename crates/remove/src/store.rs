@@ -242,7 +242,7 @@ impl Store {
         let out = out.finish()?;
         let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         let object = self.object(&digest);
-        if object.exists() {
+        if std::fs::symlink_metadata(&object).is_ok() {
             std::fs::remove_file(&part)?;
         } else {
             out.sync_all()?;
@@ -569,7 +569,7 @@ fn flags(at: &Path, meta: &std::fs::Metadata) -> u32 {
     }
     let keep = IFlags::IMMUTABLE | IFlags::APPEND | IFlags::NODUMP | IFlags::NOATIME | IFlags::SYNC | IFlags::DIRSYNC;
     let flags = read_file(at).ok().and_then(|file| rustix::fs::ioctl_getflags(&file).ok());
-    flags.map_or(0, |flags| (flags & keep).bits() as u32)
+    flags.map_or(0, |flags| (flags & keep).bits())
 }
 
 fn set_flags(at: &Path, flags: u32) -> std::io::Result<()> {
@@ -577,13 +577,13 @@ fn set_flags(at: &Path, flags: u32) -> std::io::Result<()> {
     let now = rustix::fs::ioctl_getflags(&file)?;
     let kept =
         now & !(IFlags::IMMUTABLE | IFlags::APPEND | IFlags::NODUMP | IFlags::NOATIME | IFlags::SYNC | IFlags::DIRSYNC);
-    Ok(rustix::fs::ioctl_setflags(&file, kept | IFlags::from_bits_retain(flags.into()))?)
+    Ok(rustix::fs::ioctl_setflags(&file, kept | IFlags::from_bits_retain(flags))?)
 }
 
 /// Gives an item that is back its owner, mode, attributes, times and flags, in the order in which they stay.
 fn dress(at: &Path, item: &Item) -> std::io::Result<()> {
     let meta = std::fs::symlink_metadata(at)?;
-    if flags(at, &meta) & (IFlags::IMMUTABLE | IFlags::APPEND).bits() as u32 != 0 {
+    if flags(at, &meta) & (IFlags::IMMUTABLE | IFlags::APPEND).bits() != 0 {
         set_flags(at, 0)?;
     }
     let (uid, gid) = (Uid::from_raw(item.uid), Gid::from_raw(item.gid));

@@ -3,6 +3,7 @@
 
 use crate::args::{Demo, Global};
 use crate::error::CommandError;
+use crate::home::is_there;
 use crate::terminal;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -63,7 +64,7 @@ pub(crate) fn run(_global: &Global, args: &Demo) -> Result<u8, CommandError> {
     };
     let temporary = tempfile::Builder::new().prefix("ostrakon-demo-").tempdir().map_err(cannot)?;
     let folder = match &args.keep {
-        Some(folder) if folder.exists() => {
+        Some(folder) if is_there(folder) => {
             return Err(CommandError::new(
                 format!("{} is there already", folder.display()),
                 "name a folder that is not there yet",

@@ -3,7 +3,7 @@
 use super::table;
 use crate::args::Global;
 use crate::error::CommandError;
-use crate::home::Home;
+use crate::home::{Home, is_there};
 use crate::terminal;
 use ostrakon_ledger::{PublicKey, SecretKey};
 use std::path::Path;
@@ -12,7 +12,7 @@ pub(crate) fn new(global: &Global, name: &str) -> Result<u8, CommandError> {
     let home = Home::of(global)?;
     plain(name)?;
     let folder = home.folder("keys")?;
-    if folder.join(format!("{name}.key")).exists() || folder.join(format!("{name}.pub")).exists() {
+    if is_there(&folder.join(format!("{name}.key"))) || is_there(&folder.join(format!("{name}.pub"))) {
         let help = "keys are never written over: give another name, or move the old one away yourself";
         return Err(CommandError::new(format!("there is a key {name} in {} already", folder.display()), help));
     }
@@ -43,7 +43,7 @@ pub(crate) fn list(global: &Global) -> Result<u8, CommandError> {
     let keys = home.public_keys()?;
     let mut rows = table(&["Name", "Key", "Secret half here"]);
     for (name, key) in &keys {
-        let secret = home.path().join("keys").join(format!("{name}.key")).exists();
+        let secret = is_there(&home.path().join("keys").join(format!("{name}.key")));
         rows.add_row([name.as_str(), &key.id(), if secret { "yes" } else { "no" }]);
     }
     if keys.is_empty() {
@@ -57,7 +57,7 @@ pub(crate) fn list(global: &Global) -> Result<u8, CommandError> {
 pub(crate) fn show(global: &Global, name: &str) -> Result<u8, CommandError> {
     let home = Home::of(global)?;
     let file = home.path().join("keys").join(format!("{name}.pub"));
-    if !file.exists() {
+    if !is_there(&file) {
         let help = "`ostrakon keys list` shows those there are";
         return Err(CommandError::new(format!("there is no key {name} in {}", home.path().display()), help));
     }
@@ -70,7 +70,7 @@ pub(crate) fn trust(global: &Global, key: &str) -> Result<u8, CommandError> {
     let key = public(key)?;
     plain(key.name())?;
     let file = home.folder("keys")?.join(format!("{}.pub", key.name()));
-    if file.exists() && PublicKey::read(&file)? != key {
+    if is_there(&file) && PublicKey::read(&file)? != key {
         let help = "two keys of one name would be confused: ask its owner for a key of another name";
         return Err(CommandError::new(format!("there is another key of the name {} here", key.name()), help));
     }

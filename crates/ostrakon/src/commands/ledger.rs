@@ -3,7 +3,7 @@
 use super::table;
 use crate::args::Global;
 use crate::error::CommandError;
-use crate::home::Home;
+use crate::home::{Home, is_there};
 use crate::recording::{Recorder, digest_of};
 use crate::{builtin, terminal};
 use ostrakon_ledger::{Proof, Subject, sha256};
@@ -126,7 +126,7 @@ pub(crate) fn prove(global: &Global, report: &str, out: Option<&Path>) -> Result
     }
     let recorder = Recorder::open(global, &home)?;
     let index = match report.parse::<u64>() {
-        Ok(index) if !Path::new(report).exists() => index,
+        Ok(index) if !is_there(Path::new(report)) => index,
         _ => {
             let digest = digest_of(Path::new(report))?;
             let fits = |entry: &ostrakon_ledger::Entry| {

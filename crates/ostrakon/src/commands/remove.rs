@@ -6,7 +6,7 @@
 use super::plan;
 use crate::args::{Global, Remove, RemoveCommand, Removing};
 use crate::error::CommandError;
-use crate::home::Home;
+use crate::home::{Home, is_there};
 use crate::looking::{Opened, now};
 use crate::recording::Recorder;
 use crate::{builtin, terminal};
@@ -371,7 +371,7 @@ fn last_run(home: &Home, root: &Root, states: &[State]) -> Result<PathBuf, Comma
         let fits = ostrakon_remove::run::state_and_root(&journal)
             .is_ok_and(|(state, path)| states.contains(&state) && path == root.path().to_string_lossy());
         if fits
-            && plan.exists()
+            && is_there(&plan)
             && let Ok(time) = journal.metadata().and_then(|meta| meta.modified())
         {
             found.push((time, plan));
