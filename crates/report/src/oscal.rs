@@ -284,7 +284,7 @@ mod tests {
                 "id": "a1", "name": "pc1", "os": "Debian 12", "component": "Bureau", "mission_function": "Payroll",
                 "wave": 1, "looked": "2017-10-30T09:00:00Z",
                 "findings": [{"id": "f1", "product": "kaspersky/kesl", "title": "Kaspersky Endpoint Security",
-                              "presence": "installed", "grade": "confirmed"}],
+                              "presence": "installed", "grade": "confirmed", "places": []}],
                 "controls": [
                     {"control": "anti-malware", "given_by": ["Kaspersky Endpoint Security"],
                      "cover": {"by": "replacement", "name": "Other", "ready": "2017-12-01", "package": "other"}},
@@ -297,7 +297,7 @@ mod tests {
             }],
             "left": [{"asset": "a2", "reason": "Nobody knows how.",
                       "finding": {"id": "f2", "product": "kaspersky/kes", "title": "Kaspersky Endpoint Security",
-                                  "presence": "dormant", "grade": "probable"}}],
+                                  "presence": "dormant", "grade": "probable", "places": []}}],
             "waits": ["an approval"]
         }"#;
         let mut plan: Plan = serde_json::from_str(text).unwrap();
