@@ -111,9 +111,7 @@ fn change(machine: &Machine<'_>, path: &str, new: impl FnOnce(&str) -> String) -
     if new == text {
         return Ok(());
     }
-    let mut part = spot.path().into_os_string();
-    part.push(".ostrakon-part");
-    let part = std::path::PathBuf::from(part);
+    let part = spot.part();
     let write = || -> std::io::Result<()> {
         let _ = std::fs::remove_file(&part);
         let mut file = std::fs::File::options().write(true).create_new(true).open(&part)?;

@@ -5,6 +5,7 @@ use crate::RemoveError;
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::fs::{FlockOperation, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
+use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -129,6 +130,14 @@ impl Spot {
     /// A path that leads there, and nowhere else, as long as the spot is held.
     pub(crate) fn path(&self) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}", self.folder.as_raw_fd())).join(&self.name)
+    }
+
+    /// The name under which something is written before it takes its own: always the same, so that what a cut left is
+    /// found, and short, since the name itself may be as long as names can be.
+    pub(crate) fn part(&self) -> PathBuf {
+        let digest = Sha256::digest(self.name.as_bytes());
+        let tail: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        PathBuf::from(format!("/proc/self/fd/{}", self.folder.as_raw_fd())).join(format!(".ostrakon-part-{tail}"))
     }
 
     /// Makes what was done in the folder durable.

@@ -74,7 +74,7 @@ pub enum Kind {
     },
     /// A named pipe.
     Pipe,
-    /// A socket: its program makes it anew.
+    /// A socket; nobody listens on it until its program does.
     Socket,
 }
 
@@ -257,6 +257,13 @@ impl Store {
 
     /// Deletes what `manifest` has, from the deepest on. What has changed since it was saved is not deleted.
     pub(crate) fn delete(&self, root: &Root, manifest: &Manifest) -> Result<(), RemoveError> {
+        // Nothing can be taken out of a folder that may not be changed.
+        for item in manifest.items.iter().filter(|item| item.kind == Kind::Folder && item.flags != 0) {
+            let path = decode(&item.path);
+            if let Some(spot) = root.spot(&path)? {
+                set_flags(&spot.path(), 0).map_err(RemoveError::io(&root.host(&path)))?;
+            }
+        }
         for item in manifest.items.iter().rev() {
             let path = decode(&item.path);
             let Some(spot) = root.spot(&path)? else { continue };
@@ -298,16 +305,20 @@ impl Store {
         let mut conflicts = Vec::new();
         // Files as they were saved last, folders as they were saved first.
         let mut folders: BTreeMap<&str, (&Item, bool)> = BTreeMap::new();
-        let mut others: Vec<&Item> = Vec::new();
-        let mut known = std::collections::HashSet::new();
+        let mut files: BTreeMap<&str, &Item> = BTreeMap::new();
         for manifest in manifests {
             for item in manifest.items.iter().filter(|item| item.kind == Kind::Folder) {
                 folders.entry(&item.path).or_insert((item, manifest.shared_folders));
             }
         }
-        for manifest in manifests.iter().rev() {
-            others.extend(manifest.items.iter().filter(|item| item.kind != Kind::Folder && known.insert(&item.path)));
+        for item in manifests.iter().rev().flat_map(|manifest| &manifest.items) {
+            let known = files.get(item.path.as_str());
+            // What did not change between two savings is as the first one has it: a cut may have touched its flags since.
+            if item.kind != Kind::Folder && known.is_none_or(|known| known.kind == item.kind) {
+                files.insert(&item.path, item);
+            }
         }
+        let others: Vec<&Item> = files.into_values().collect();
         let mut made: BTreeMap<&str, &Item> = BTreeMap::new();
         for (path, (item, shared)) in &folders {
             if leave(path) {
@@ -343,7 +354,6 @@ impl Store {
             let path = decode(&item.path);
             let spot = root.spot_made(&path)?;
             let linked = first.get(&item.inode).filter(|other| **other != path && item.names > 1);
-            let linked = linked.filter(|_| matches!(item.kind, Kind::File { .. }));
             let back = match linked {
                 Some(other) => link(root, other, &spot),
                 None => self.bring(item, &spot),
@@ -374,9 +384,7 @@ impl Store {
             dress(&at, item)?;
             return Ok(true);
         }
-        let mut part = at.clone().into_os_string();
-        part.push(".ostrakon-part");
-        let part = PathBuf::from(part);
+        let part = spot.part();
         let _ = std::fs::remove_file(&part);
         match &item.kind {
             Kind::File { size, sha256, holes } => self.write(&part, *size, sha256, holes)?,
@@ -388,11 +396,12 @@ impl Store {
                     if *block { rustix::fs::FileType::BlockDevice } else { rustix::fs::FileType::CharacterDevice };
                 rustix::fs::mknodat(rustix::fs::CWD, &part, kind, Mode::from_raw_mode(0o600), *number)?;
             }
-            Kind::Pipe => {
-                let mode = Mode::from_raw_mode(0o600);
-                rustix::fs::mknodat(rustix::fs::CWD, &part, rustix::fs::FileType::Fifo, mode, 0)?;
+            Kind::Pipe | Kind::Socket => {
+                let pipe = item.kind == Kind::Pipe;
+                let kind = if pipe { rustix::fs::FileType::Fifo } else { rustix::fs::FileType::Socket };
+                rustix::fs::mknodat(rustix::fs::CWD, &part, kind, Mode::from_raw_mode(0o600), 0)?;
             }
-            Kind::Socket | Kind::Folder => return Ok(true),
+            Kind::Folder => return Ok(true),
         }
         // Flags such as immutable would keep the name from being changed.
         dress(&part, &Item { flags: 0, ..item.clone() })?;
@@ -417,7 +426,7 @@ impl Store {
             Kind::Link(target) => kind.is_symlink() && std::fs::read_link(at)?.as_os_str().as_bytes() == decode(target),
             Kind::Device { number, .. } => (kind.is_block_device() || kind.is_char_device()) && meta.rdev() == *number,
             Kind::Pipe => kind.is_fifo(),
-            Kind::Socket => true,
+            Kind::Socket => kind.is_socket(),
             Kind::Folder => kind.is_dir(),
         })
     }
