@@ -97,6 +97,14 @@ pub struct Approval {
     pub approvers: Vec<String>,
 }
 
+/// What a removal blocks on each machine besides.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Blocking {
+    /// Send the vendor's names nowhere, by the hosts file.
+    pub names: bool,
+}
+
 /// What a plan and a status report are made under.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Planning {
@@ -112,6 +120,8 @@ pub struct Planning {
     pub exceptions: Vec<Exception>,
     /// Who must approve.
     pub approval: Approval,
+    /// What is blocked besides.
+    pub blocking: Blocking,
     /// What keeps new and long-absent machines from bringing the product back.
     pub recurrence_control: String,
     /// What stands in the way.

@@ -1,7 +1,9 @@
 //! The policy file: gaps that a named person takes on, and rulings on possible findings. Both are shown in every report.
 
 use crate::diagnostic::{Code, Diagnostic, Faults};
-use crate::planning::{Agency, Planning, RawApproval, RawException, RawReplacement, RawStatus, RawWaiver, Waves};
+use crate::planning::{
+    Agency, Blocking, Planning, RawApproval, RawException, RawReplacement, RawStatus, RawWaiver, Waves,
+};
 use jiff::civil::Date;
 use ostrakon_model::{Gap, GapReason};
 use regex::bytes::Regex;
@@ -28,6 +30,8 @@ struct RawPolicy {
     #[serde(default)]
     exception: Vec<RawException>,
     approval: Option<RawApproval>,
+    #[serde(default)]
+    block: Blocking,
     #[serde(default)]
     status: RawStatus,
 }
@@ -127,6 +131,7 @@ impl Policy {
             waivers: raw.waiver.into_iter().map(|it| it.valid(&mut faults)).collect(),
             exceptions: raw.exception.into_iter().map(|it| it.valid(&mut faults)).collect(),
             approval: raw.approval.map(|it| it.valid(&mut faults)).unwrap_or_default(),
+            blocking: raw.block,
             recurrence_control: raw.status.recurrence_control,
             challenges: raw.status.challenges,
         };

@@ -128,7 +128,12 @@ fn asset(input: &Input<'_>, about: &About, plan: &mut Plan) {
         return;
     }
     let controls = controls(input, &own);
-    let steps = steps::of(&own, input.dossiers);
+    let mut steps = steps::of(&own, input.dossiers);
+    if input.planning.blocking.names && !steps.actions.is_empty() {
+        let dossiers: Vec<&Dossier> =
+            input.order.scope.dossiers.iter().filter_map(|id| input.dossiers.get(id)).collect();
+        steps.block(crate::block::host_names(input.order, &dossiers));
+    }
     for (id, reason) in steps.left {
         if let Some(finding) = own.iter().find(|finding| finding.id == id) {
             left(finding, reason);

@@ -15,6 +15,16 @@ pub(crate) struct Steps {
     pub(crate) left: Vec<(String, String)>,
 }
 
+impl Steps {
+    /// Blocks `names` at the end, so that what was removed is not fetched again.
+    pub(crate) fn block(&mut self, names: Vec<String>) {
+        let findings = self.actions.iter().flat_map(|action| action.findings.clone()).collect();
+        if !names.is_empty() {
+            self.actions.push(action(self.actions.len(), Step::BlockNames { names }, findings));
+        }
+    }
+}
+
 /// Puts the replacements' packages first, and numbers the actions anew.
 pub(crate) fn require(actions: &mut Vec<Action>, packages: BTreeSet<String>, findings: &[String]) {
     let steps = packages.into_iter().map(|package| Step::RequirePackage { package });
@@ -221,7 +231,10 @@ impl Step {
             Self::RemovePackage { manager, package, .. } => format!("{}:{package}", manager.word()),
             Self::Quarantine { path, .. } | Self::RemoveCertificate { path, .. } => path.clone(),
             Self::RemoveLines { path, lines } => format!("{path}: {}", lines.join(" / ")),
-            Self::BlockNames { names } => names.join(", "),
+            Self::BlockNames { names } => match names.as_slice() {
+                [first, .., last] => format!("{} names, {first} to {last}", names.len()),
+                few => few.join(", "),
+            },
         }
     }
 

@@ -243,6 +243,17 @@ fn what_others_need_and_what_is_not_the_findings_is_refused() {
 }
 
 #[test]
+fn names_are_blocked_where_the_policy_says_so() {
+    let blocked = plan(&format!("{WAIVER}\n[block]\nnames = true\n"));
+    let last = blocked.assets[0].actions.last().unwrap();
+    assert!(
+        matches!(&last.step, Step::BlockNames { names } if names.iter().any(|name| name.ends_with("kaspersky-labs.com")))
+    );
+    assert_eq!(rules(&blocked, TODAY), []);
+    assert!(!plan(WAIVER).assets[0].actions.iter().any(|action| matches!(action.step, Step::BlockNames { .. })));
+}
+
+#[test]
 fn embedded_code_excepted_products_and_other_systems_are_left_with_a_reason() {
     let mut embedded =
         finding("id-pc7", "engine", vec![evidence(ArtifactKind::File, "file.name", "kavehost", "/opt/mail/kavehost")]);

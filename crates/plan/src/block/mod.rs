@@ -105,6 +105,11 @@ pub struct Rules {
     pub count: usize,
 }
 
+/// The names of hosts that a hosts file can refuse for `order`: what a plan blocks on a machine itself.
+pub fn host_names(order: &Order, dossiers: &[&Dossier]) -> Vec<String> {
+    names::Names::of(Input { order, dossiers }, &mut Left::default()).known.into_iter().collect()
+}
+
 /// Makes the rules of `order` in one form. `today` is the day the file says it was made on.
 pub fn rules(order: &Order, dossiers: &[&Dossier], form: Form, today: Date) -> Rules {
     let input = Input { order, dossiers };
