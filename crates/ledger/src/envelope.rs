@@ -143,8 +143,19 @@ impl Entry {
         if !by_key {
             return Err(format!("is not signed by {}", key.id()));
         }
+        Self::of_payload(&payload)
+    }
+
+    /// Reads the bytes of an entry of one's own ledger, whose signatures are checked when the ledger is.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, String> {
+        let envelope: Envelope = serde_json::from_slice(bytes).map_err(|error| format!("is no envelope ({error})"))?;
+        let payload = STANDARD.decode(&envelope.payload).map_err(|error| format!("has a broken payload ({error})"))?;
+        Self::of_payload(&payload)
+    }
+
+    fn of_payload(payload: &[u8]) -> Result<Self, String> {
         let statement: Statement =
-            serde_json::from_slice(&payload).map_err(|error| format!("is no statement ({error})"))?;
+            serde_json::from_slice(payload).map_err(|error| format!("is no statement ({error})"))?;
         let kind = statement.predicate_type.strip_prefix(PREDICATE).and_then(|rest| rest.strip_suffix(":1"));
         let kind = kind.ok_or_else(|| format!("is of the unknown type {}", statement.predicate_type))?;
         Ok(Self {
