@@ -32,10 +32,15 @@ pub(crate) struct Opened {
     asset: Option<String>,
 }
 
-/// The one moment the program asks for the time.
+/// The one place where the program asks for the time.
 #[expect(clippy::disallowed_methods, reason = "the command line passes the clock in")]
+pub(crate) fn now_exactly() -> Timestamp {
+    Timestamp::now()
+}
+
+/// The time, as looks and reports give it.
 pub(crate) fn now() -> Timestamp {
-    let now = Timestamp::now();
+    let now = now_exactly();
     // No look is so exact that parts of a second mean anything.
     now.round(jiff::Unit::Second).unwrap_or(now)
 }

@@ -122,6 +122,7 @@ mod tests {
             recurrence_control: String::new(),
             challenges: String::new(),
             open_gaps: 0,
+            known_assets: Some(3),
             never_looked_at: Vec::new(),
             next_due: "2018-02-10".to_owned(),
         }

@@ -56,6 +56,8 @@ pub struct StatusReport {
     pub challenges: String,
     /// Gaps that keep coverage from being complete.
     pub open_gaps: u64,
+    /// How many assets are known; none: no list of them was given, so nobody can say whether all were looked at.
+    pub known_assets: Option<u64>,
     /// Known assets that nobody looked at.
     pub never_looked_at: Vec<String>,
     /// When the next report is due, RFC 3339 date; empty: the order does not say.
@@ -258,6 +260,7 @@ impl StatusReport {
             recurrence_control: made.policy.planning.recurrence_control.clone(),
             challenges: made.policy.planning.challenges.clone(),
             open_gaps: open_gaps(made.order, made.subjects, made.policy, made.today) as u64,
+            known_assets: (!made.known.is_empty()).then_some(made.known.len() as u64),
             never_looked_at: never(&made),
             next_due: made.next_due.clone(),
             findings: Vec::new(),

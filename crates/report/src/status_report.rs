@@ -90,7 +90,11 @@ impl StatusReport {
     fn looked(&self) -> String {
         let (gaps, never) = (self.open_gaps, self.never_looked_at.len() as u64);
         if gaps == 0 && never == 0 {
-            return "No gap is open, and every known asset was looked at.".to_owned();
+            return match self.known_assets {
+                Some(_) => "No gap is open, and every known asset was looked at.".to_owned(),
+                None => "No gap is open. Whether every asset was looked at cannot be said: no list of them was given."
+                    .to_owned(),
+            };
         }
         let (gaps, assets) = (counted(gaps, "open gap"), counted(never, "known asset"));
         format!("Coverage is not complete: {gaps}, and {assets} never looked at.")
@@ -345,6 +349,7 @@ mod tests {
             recurrence_control: "Network access control looks before it lets in.".to_owned(),
             challenges: String::new(),
             open_gaps: 2,
+            known_assets: Some(3),
             never_looked_at: vec!["pc9".to_owned()],
             next_due: "2018-02-10".to_owned(),
         }
@@ -366,6 +371,7 @@ mod tests {
             counts: Counts::default(),
             claimed: 0,
             open_gaps: 0,
+            known_assets: Some(3),
             never_looked_at: Vec::new(),
             ..report()
         };
@@ -420,6 +426,7 @@ mod tests {
             burn_down: Vec::new(),
             findings: Vec::new(),
             exceptions: Vec::new(),
+            known_assets: Some(3),
             never_looked_at: Vec::new(),
             ..report()
         };

@@ -18,7 +18,7 @@ h3{font-size:1rem;margin:1.2rem 0 .3rem}.soft{color:var(--soft)}
 code{font:13px/1.4 ui-monospace,'Liberation Mono',monospace;overflow-wrap:anywhere}
 table{border-collapse:collapse;width:100%;margin:.4rem 0}
 caption{text-align:left;color:var(--soft);font-size:.87rem;padding:.2rem 0}
-th,td{border:1px solid var(--line);padding:.3rem .5rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}
+th,td{border:1px solid var(--line);padding:.3rem .5rem;text-align:left;vertical-align:top;overflow-wrap:break-word}
 th{background:var(--head);font-weight:600;overflow-wrap:normal}
 td.n{text-align:right;white-space:nowrap}td.w{white-space:nowrap}td.t{white-space:pre-line}
 tfoot td{font-weight:600;border-top:2px solid var(--ink)}tr:target{outline:3px solid var(--warn)}

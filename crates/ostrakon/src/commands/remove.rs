@@ -7,7 +7,7 @@ use super::plan;
 use crate::args::{Global, Remove, RemoveCommand, Removing};
 use crate::error::CommandError;
 use crate::home::{Home, is_there};
-use crate::looking::{Opened, now};
+use crate::looking::{Opened, now_exactly};
 use crate::recording::Recorder;
 use crate::{builtin, terminal};
 use ostrakon_ledger::Subject;
@@ -61,8 +61,9 @@ struct Looked {
     json: Value,
 }
 
+/// A removal and its taking back may lie in one second, and the later one counts.
 fn clock() -> String {
-    now().to_string()
+    format!("{:.6}", now_exactly())
 }
 
 impl<'a> Job<'a> {
