@@ -133,6 +133,9 @@ fn of_place(looks: &[Seen<'_>], policy: &Policy, today: Date, list: &mut Vec<Cou
             }
             () if last == end && end > first => (State::StillThere, format!("is {}", latest.presence)),
             () if last == end => (State::NotLookedAt, "nobody has looked since it was found".to_owned()),
+            () if looks[end].answer.findings.iter().any(|judged| judged.finding.id == id && judged.is_open()) => {
+                (State::NotLookedAt, "what the last look finds is only possible, and nobody has ruled on it".to_owned())
+            }
             () if whole(&looks[end]) => (State::Gone, "the last look over whole coverage does not find it".to_owned()),
             () => {
                 let note = format!("the last look does not find it, and {} gap(s) could hide it", gaps(&looks[end]));

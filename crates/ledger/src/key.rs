@@ -119,6 +119,11 @@ impl PublicKey {
         self.0.splitn(3, '+').take(2).collect::<Vec<_>>().join("+")
     }
 
+    /// The key without its name: who has two names has one of these.
+    pub fn material(&self) -> &str {
+        self.0.splitn(3, '+').nth(2).unwrap_or_default()
+    }
+
     /// Is `signature` this key's over `message`?
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         StandardVerifier::new(&self.0).is_ok_and(|verifier| verifier.verify(message, signature))

@@ -4,7 +4,7 @@
 use crate::envelope::Entry;
 use crate::key::PublicKey;
 use crate::log::{Head, Ledger, read_checkpoint};
-use crate::{LedgerError, canonical};
+use crate::{LedgerError, canonical, sha256};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,8 @@ pub struct Proof {
     pub checkpoint: String,
     /// The report.
     pub report: Proved,
+    /// What it says it was made of: the canonical JSON of a list of [`MadeOf`], which its statement names by digest.
+    pub list: String,
     /// What it was made of: the order, looks, the plan, approvals, receipts, verifications.
     pub made_of: Vec<Proved>,
 }
@@ -81,12 +83,15 @@ impl Proof {
             let path = ledger.inclusion(index, head.size)?;
             Ok(Proved { index, entry, path: path.iter().map(|hash| STANDARD.encode(hash.0)).collect() })
         };
+        let list = ledger.document(list_digest(&report))?.unwrap_or_default();
+        let list = String::from_utf8_lossy(&list).into_owned();
         Ok(Self {
             schema: SCHEMA.to_owned(),
             key: ledger.key().to_string(),
             checkpoint,
             report: proved(index)?,
-            made_of: made_of(&report)?.iter().map(|it| proved(it.index)).collect::<Result<_, _>>()?,
+            made_of: made_of(&report, &list)?.iter().map(|it| proved(it.index)).collect::<Result<_, _>>()?,
+            list,
         })
     }
 
@@ -126,7 +131,7 @@ impl Proof {
         let others: Vec<Option<Entry>> =
             proof.made_of.iter().map(|proved| open(proved, "what the report was made of")).collect();
         if let Some(report) = &report {
-            faults.extend(belongs(report, &proof.made_of, &others)?);
+            faults.extend(belongs(report, &proof.list, &proof.made_of, &others)?);
         }
         if faults.is_empty() && proof.to_bytes()? != bytes {
             faults.push("the file was altered: it is not written as proofs are".to_owned());
@@ -159,16 +164,28 @@ fn hash(text: &str) -> Option<Hash> {
     STANDARD.decode(text).ok()?.try_into().ok().map(Hash)
 }
 
-fn made_of(report: &Entry) -> Result<Vec<MadeOf>, LedgerError> {
-    let list = report.body.get("made_of").cloned().unwrap_or_default();
-    serde_json::from_value(list)
+fn list_digest(report: &Entry) -> &str {
+    report.body.get("made_of").and_then(|it| it.as_str()).unwrap_or_default()
+}
+
+/// The list of what a report was made of, if it is the one that its statement names.
+fn made_of(report: &Entry, list: &str) -> Result<Vec<MadeOf>, LedgerError> {
+    if sha256(list.as_bytes()) != list_digest(report) {
+        return Err(LedgerError::refused("the list of what the report was made of is not there, or was altered"));
+    }
+    serde_json::from_str(list)
         .map_err(|error| LedgerError::refused(format!("{} does not say what it was made of: {error}", report.label())))
 }
 
 /// The entries beside the report must be those it was made of, each of them, in their order, and of its order.
-fn belongs(report: &Entry, proved: &[Proved], entries: &[Option<Entry>]) -> Result<Vec<String>, LedgerError> {
+fn belongs(
+    report: &Entry,
+    list: &str,
+    proved: &[Proved],
+    entries: &[Option<Entry>],
+) -> Result<Vec<String>, LedgerError> {
     let mut faults = Vec::new();
-    let wanted = made_of(report)?;
+    let wanted = made_of(report, list)?;
     for it in &wanted {
         let there = proved.iter().find(|proved| proved.index == it.index);
         match there {

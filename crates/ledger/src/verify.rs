@@ -129,7 +129,27 @@ impl Check<'_> {
                 let label = entry.label();
                 self.fault(format!("{label} is not the one that was logged: its hash differs"));
             }
-            Ok(entry) => *report.kinds.entry(entry.kind).or_default() += 1,
+            Ok(entry) => {
+                self.document(&entry);
+                *report.kinds.entry(entry.kind).or_default() += 1;
+            }
+        }
+    }
+
+    /// What is kept beside the log must be there: whoever deletes a plan or a report is seen. Bundles are kept elsewhere.
+    fn document(&mut self, entry: &Entry) {
+        const KEPT: [&str; 5] = ["order", "plan", "receipt", "report", "verification"];
+        let list = entry.body.get("made_of").and_then(|it| it.as_str()).filter(|_| entry.kind == "report");
+        let own = entry.subject.iter().map(crate::Subject::sha256).filter(|_| KEPT.contains(&entry.kind.as_str()));
+        for digest in own.chain(list) {
+            let file = self.ledger.folder().join("objects").join(digest);
+            if std::fs::symlink_metadata(file).is_err() {
+                let label = entry.label();
+                let fault = format!("{label} speaks of a document that is not there: {digest}");
+                if self.faults.len() < MOST_FAULTS {
+                    self.faults.push(fault);
+                }
+            }
         }
     }
 

@@ -174,6 +174,20 @@ fn a_fork_and_a_rollback_show_against_an_older_checkpoint() {
     assert!(other.append(&stranger, some(1)).is_err());
 }
 
+#[test]
+fn a_document_that_an_entry_speaks_of_must_be_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, key) = new(folder.path());
+    let digest = ledger.keep(b"the plan").unwrap();
+    let mut plan = draft("plan", "bod-17-01");
+    plan.subject = vec![Subject::of("bod-17-01", digest.as_str())];
+    ledger.append(&key, vec![plan]).unwrap();
+    verify(folder.path(), None, &[]).unwrap();
+    fs::remove_file(folder.path().join("objects").join(&digest)).unwrap();
+    let said = faults(verify(folder.path(), None, &[]));
+    assert!(said.contains("entry 0 (plan: bod-17-01) speaks of a document that is not there"), "{said}");
+}
+
 /// A ledger with an order, two looks and a report made of them.
 fn reported(folder: &Path) -> (Ledger, SecretKey, Proof) {
     let (ledger, key) = new(folder);
@@ -183,6 +197,8 @@ fn reported(folder: &Path) -> (Ledger, SecretKey, Proof) {
     let made_of: Vec<_> =
         made.iter().zip(names).map(|(it, what)| json!({"index": it.index, "leaf": it.leaf, "what": what})).collect();
     let mut report = draft("report", "status");
+    let list = ostrakon_ledger::canonical(&made_of).unwrap();
+    let made_of = ledger.keep(&list).unwrap();
     report.body = json!({"made_of": made_of, "order": {"id": "bod-17-01", "sha256": sha256(b"bod-17-01")}});
     let at = ledger.append(&key, vec![report]).unwrap()[0].index;
     ledger.append(&key, some(20)).unwrap();
@@ -225,6 +241,10 @@ fn a_proof_says_what_was_dropped_swapped_or_moved() {
         said(&swapped)
     );
     assert!(said(&swapped).contains("the order was swapped"), "{}", said(&swapped));
+
+    let mut other = proof.clone();
+    other.list = other.list.replace("look pc2", "look pc3");
+    assert!(said(&other).contains("the list of what the report was made of"), "{}", said(&other));
 
     let mut moved = proof.clone();
     moved.made_of.swap(1, 2);

@@ -496,6 +496,10 @@ pub(crate) struct Removing {
     /// Work on the root that is mounted here instead of on this machine
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) root: Option<PathBuf>,
+    /// Run the programs of that root: its package manager, and the scripts of its packages, with the rights of root. Only
+    /// for a root you trust: what keeps it apart (namespaces, chroot) stops accidents, not an attacker
+    #[arg(long, requires = "root")]
+    pub(crate) trust_root: bool,
     /// The asset's name in the plan, where it was looked at with --asset
     #[arg(long, value_name = "NAME")]
     pub(crate) asset: Option<String>,

@@ -135,11 +135,15 @@ impl Opened {
                 }
             }
         }
-        if home.is_dir()
-            && let Some(inside) = inside(tree.path(), home)
-            && inside != b"/"
-        {
-            borders.close(&inside, Exclusion::OwnOutput);
+        // The program's own folders in its home, and only if they are its own: a home is no place to hide in.
+        for name in ["runs", "ledger", "receipts", "plans", "keys"] {
+            let folder = home.join(name);
+            let own = std::fs::symlink_metadata(&folder).is_ok_and(|meta| {
+                meta.is_dir() && std::os::unix::fs::MetadataExt::uid(&meta) == rustix::process::geteuid().as_raw()
+            });
+            if own && let Some(inside) = inside(tree.path(), &folder) {
+                borders.close(&inside, Exclusion::OwnOutput);
+            }
         }
         let name = if live { "this machine".to_owned() } else { root.display().to_string() };
         Ok(Self { tree, borders, live, name, asset: looking.asset.clone() })

@@ -126,7 +126,9 @@ impl Recorder {
     ) -> Result<Source, CommandError> {
         let sha256 = self.ledger.keep(bytes)?;
         let order = json!({"id": order.id, "sha256": ostrakon_ledger::sha256(order.text.as_bytes())});
+        // A report of a fleet is made of thousands of looks: the list is a document of its own.
         let made_of: Vec<Value> = made_of.iter().map(Source::json).collect();
+        let made_of = self.ledger.keep(&ostrakon_ledger::canonical(&made_of)?)?;
         let body = json!({"order": order, "claim": claim, "made_of": made_of});
         self.append("report", vec![Of::of(name, sha256)], body)
     }

@@ -115,11 +115,45 @@ impl Signed {
         Ok((by, faults))
     }
 
+    /// How many different keys have approved: one key under two names is one.
+    fn count(&self, by: &[String], approvers: &[PublicKey]) -> usize {
+        let keys = approvers.iter().filter(|key| by.contains(&key.id())).map(PublicKey::material);
+        keys.collect::<std::collections::BTreeSet<_>>().len()
+    }
+
+    /// Whether the approvers that the plan itself names have approved it; what is missing.
+    fn own_approval(&self) -> Result<Vec<String>, PlanError> {
+        let Some(own) = &self.plan.approval else { return Ok(Vec::new()) };
+        let keys = own.approvers.iter().map(|line| PublicKey::parse(line)).collect::<Result<Vec<_>, _>>()?;
+        let approvers = Approvers { required: own.required, keys };
+        let (by, mut faults) = self.approved_by(&approvers)?;
+        let has = self.count(&by, &approvers.keys);
+        if has >= own.required.max(1) as usize {
+            return Ok(Vec::new());
+        }
+        faults.push(format!("the plan names its approvers, and has {has} of {} approval(s)", own.required.max(1)));
+        Ok(faults)
+    }
+
+    /// The plan of a removal that was begun: going back needs no approval. `digest`: what the journal says was begun.
+    pub fn begun(self, digest: &str) -> Result<Approved, PlanError> {
+        if self.plan.digest()? != digest {
+            return Err(PlanError::Refused(vec!["this is not the plan that was carried out".to_owned()]));
+        }
+        let by = self.approvals.iter().map(|approval| approval.keyid.clone()).collect();
+        Ok(Approved { plan: self.plan, by })
+    }
+
     /// The plan, if enough of `approvers` have approved it as it is, and the linter has nothing against it today.
     pub fn approved(self, approvers: &Approvers, today: Date, own: &[String]) -> Result<Approved, PlanError> {
         let (by, mut faults) = self.approved_by(approvers)?;
-        if by.len() < approvers.required.max(1) as usize {
-            let (has, wanted) = (by.len(), approvers.required.max(1));
+        let has = self.count(&by, &approvers.keys);
+        let missing = self.own_approval()?;
+        if !missing.is_empty() {
+            return Err(PlanError::Refused(missing));
+        }
+        if has < approvers.required.max(1) as usize {
+            let wanted = approvers.required.max(1);
             faults.push(format!(
                 "the plan has {has} of {wanted} approval(s): ostrakon plan approve --plan FILE --key NAME"
             ));

@@ -1,7 +1,7 @@
 //! The planner: a pure function. The same findings, policy and day make the same plan.
 
 use crate::action::Step;
-use crate::plan::{AssetPlan, Control, Cover, Element, Left, OrderRef, Plan, Planned, SCHEMA, Wave};
+use crate::plan::{Approval, AssetPlan, Control, Cover, Element, Left, OrderRef, Plan, Planned, SCHEMA, Wave};
 use crate::{PlanError, steps};
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -70,6 +70,10 @@ pub fn draft(input: &Input<'_>) -> Result<Plan, PlanError> {
         drafted: input.today,
         tool: input.tool.clone(),
         policy: input.policy_digest.clone(),
+        approval: (!input.planning.approval.approvers.is_empty()).then(|| Approval {
+            required: input.planning.approval.required,
+            approvers: input.planning.approval.approvers.clone(),
+        }),
         begins: input.begins,
         ahead: input.ahead,
         elements: Vec::new(),
@@ -108,18 +112,20 @@ fn planned(finding: &Finding) -> Planned {
 
 fn asset(input: &Input<'_>, about: &About, plan: &mut Plan) {
     let names = [about.asset.id.as_str(), about.asset.name.as_str()];
-    let mut left = |finding: &Finding, reason: String| {
-        plan.left.push(Left { asset: about.asset.id.clone(), finding: planned(finding), reason });
-    };
+    let left =
+        |finding: &Finding, reason: String| Left { asset: about.asset.id.clone(), finding: planned(finding), reason };
     let mut own: Vec<&Finding> = Vec::new();
     for judged in input.findings.iter().filter(|judged| judged.finding.asset == about.asset.id && judged.counts()) {
         let finding = &judged.finding;
         let product = format!("{}/{}", finding.vendor, finding.product);
         if let Some(it) = input.planning.excepts(&finding.id, &product, names, input.today) {
-            left(finding, format!("{} lets it stay until {}: {}", it.by, it.until, it.because));
+            plan.left.push(left(finding, format!("{} lets it stay until {}: {}", it.by, it.until, it.because)));
         } else if !finding.root.is_empty() {
             let root = &finding.root;
-            left(finding, format!("it lies in another system below {root}: look and remove there, with --root {root}"));
+            plan.left.push(left(
+                finding,
+                format!("it lies in another system below {root}: look and remove there, with --root {root}"),
+            ));
         } else {
             own.push(finding);
         }
@@ -128,7 +134,17 @@ fn asset(input: &Input<'_>, about: &About, plan: &mut Plan) {
         return;
     }
     let controls = controls(input, &own);
-    let mut steps = steps::of(&own, input.dossiers);
+    let staying = input.findings.iter().map(|judged| &judged.finding).filter(|finding| {
+        finding.asset == about.asset.id
+            && finding.presence <= Presence::Dormant
+            && plan.left.iter().any(|left| left.finding.id == finding.id)
+    });
+    let spared: BTreeSet<String> = staying
+        .flat_map(|finding| &finding.evidence)
+        .filter(|it| !steps::is_shared_list(it))
+        .map(|it| it.locator.as_str().split('!').next().unwrap_or_default().to_owned())
+        .collect();
+    let mut steps = steps::of(&own, input.dossiers, &spared);
     if input.planning.blocking.names && !steps.actions.is_empty() {
         let dossiers: Vec<&Dossier> =
             input.order.scope.dossiers.iter().filter_map(|id| input.dossiers.get(id)).collect();
@@ -136,7 +152,7 @@ fn asset(input: &Input<'_>, about: &About, plan: &mut Plan) {
     }
     for (id, reason) in steps.left {
         if let Some(finding) = own.iter().find(|finding| finding.id == id) {
-            left(finding, reason);
+            plan.left.push(left(finding, reason));
         }
     }
     own.retain(|finding| steps.actions.iter().any(|action| action.findings.contains(&finding.id)));

@@ -3,6 +3,7 @@
 use crate::action::Step;
 use crate::plan::{AssetPlan, Cover, Plan};
 use jiff::civil::Date;
+use ostrakon_model::{Presence, locator};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -27,13 +28,15 @@ pub enum Rule {
     WaveLimit,
     /// The order's day has not come.
     TooEarly,
+    /// Something that a finding left to people needs.
+    TouchesLeft,
     /// The plan does not hold together.
     Incoherent,
 }
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ProtectionGap,
         Self::WaiverExpired,
         Self::ReplacementLate,
@@ -43,6 +46,7 @@ impl Rule {
         Self::SystemFolder,
         Self::WaveLimit,
         Self::TooEarly,
+        Self::TouchesLeft,
         Self::Incoherent,
     ];
 
@@ -58,6 +62,7 @@ impl Rule {
             Self::SystemFolder => "system-folder",
             Self::WaveLimit => "wave-limit",
             Self::TooEarly => "too-early",
+            Self::TouchesLeft => "touches-left",
             Self::Incoherent => "incoherent",
         }
     }
@@ -78,6 +83,7 @@ impl Rule {
             Self::SystemFolder => "draft again from a new look; no plan is edited by hand",
             Self::WaveLimit => "move assets into a later wave (plan edit --asset NAME=WAVE), or raise size in [waves]",
             Self::TooEarly => "wait for that day, or draft with --ahead if somebody decided to begin before it",
+            Self::TouchesLeft => "end the exception or rule on that finding, and draft again",
             Self::Incoherent => "draft again; no plan is edited by hand",
         }
     }
@@ -98,13 +104,21 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Folders that hold the system itself: none of them is ever a product's, whatever its evidence says.
-const SYSTEM: [&str; 37] = [
+/// Folders that hold the system itself, or things of many: none of them is ever a product's, whatever its evidence says.
+const SYSTEM: [&str; 61] = [
     "/",
     "/bin",
     "/boot",
     "/dev",
     "/etc",
+    "/etc/cron.d",
+    "/etc/init.d",
+    "/etc/opt",
+    "/etc/pki",
+    "/etc/ssl",
+    "/etc/ssl/certs",
+    "/etc/systemd",
+    "/etc/systemd/system",
     "/home",
     "/lib",
     "/lib32",
@@ -123,21 +137,55 @@ const SYSTEM: [&str; 37] = [
     "/usr",
     "/usr/bin",
     "/usr/lib",
+    "/usr/lib/modules",
+    "/usr/lib/node_modules",
+    "/usr/lib/systemd",
+    "/usr/lib/systemd/system",
+    "/usr/lib/sysimage",
+    "/usr/lib/x86_64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
     "/usr/lib64",
     "/usr/libexec",
     "/usr/local",
     "/usr/local/bin",
+    "/usr/local/lib",
+    "/usr/local/share",
+    "/usr/local/share/ca-certificates",
     "/usr/sbin",
     "/usr/share",
+    "/usr/share/applications",
+    "/usr/share/doc",
     "/var",
     "/var/cache",
     "/var/lib",
+    "/var/lib/dpkg",
+    "/var/lib/rpm",
+    "/var/lib/systemd",
     "/var/log",
+    "/var/mail",
     "/var/opt",
+    "/var/run",
     "/var/spool",
     "/var/tmp",
-    "/etc/opt",
 ];
+
+/// Is the path written as paths are: absolute, every part a name, and escaped as locators escape?
+fn is_plain(path: &str) -> bool {
+    let bytes = locator::decode(path);
+    let parts = || bytes.split(|byte| *byte == b'/').skip(1);
+    bytes.starts_with(b"/")
+        && locator::encode(&bytes) == path
+        && parts().all(|part| !part.is_empty() && part != b"." && part != b"..")
+}
+
+/// Is it a folder that no product has for itself?
+fn is_shared(path: &str) -> bool {
+    SYSTEM.contains(&path) || path.strip_prefix("/home/").is_some_and(|rest| !rest.contains('/'))
+}
+
+fn is_inside(one: &str, other: &str) -> bool {
+    one == other || one.strip_prefix(other).is_some_and(|rest| rest.starts_with('/'))
+}
 
 /// Checks `plan` for the day `today`. `own`: paths of the program and its home, which no action may touch.
 pub fn lint(plan: &Plan, today: Date, own: &[String]) -> Vec<Refusal> {
@@ -162,6 +210,7 @@ pub fn lint(plan: &Plan, today: Date, own: &[String]) -> Vec<Refusal> {
         }
         controls(plan, asset, today, &mut refuse);
         actions(asset, own, &mut refuse);
+        spared(plan, asset, &mut refuse);
     }
     refusals
 }
@@ -193,9 +242,36 @@ fn controls(plan: &Plan, asset: &AssetPlan, today: Date, refuse: &mut impl FnMut
     }
 }
 
+/// What a finding left to people needs must not go with another.
+fn spared(plan: &Plan, asset: &AssetPlan, refuse: &mut impl FnMut(Rule, String)) {
+    let left = plan.left.iter().filter(|left| left.asset == asset.id && left.finding.presence <= Presence::Dormant);
+    for left in left {
+        for action in &asset.actions {
+            for path in action.step.paths() {
+                let place = left.finding.places.iter().map(|place| place.split('!').next().unwrap_or_default());
+                // A list of packages, and a folder above the product's own, are not the product's.
+                let mut place = place.filter(|place| !place.starts_with("/var/lib/") && !place.starts_with("/proc"));
+                if let Some(place) = place.find(|place| is_inside(place, path) || is_inside(path, place)) {
+                    let (name, title) = (&asset.name, &left.finding.title);
+                    refuse(
+                        Rule::TouchesLeft,
+                        format!(
+                            "{name} {} would move {path}, and {title}, which is left to people, has {place}",
+                            action.id
+                        ),
+                    );
+                }
+            }
+        }
+    }
+}
+
 fn actions(asset: &AssetPlan, own: &[String], refuse: &mut impl FnMut(Rule, String)) {
-    for action in &asset.actions {
+    for (number, action) in asset.actions.iter().enumerate() {
         let at = format!("{} {}", asset.name, action.id);
+        if action.id != format!("a{:02}", number + 1) {
+            refuse(Rule::Incoherent, format!("{at} should be a{:02}: actions are numbered as they come", number + 1));
+        }
         let serves: Vec<_> = asset.findings.iter().filter(|finding| action.findings.contains(&finding.id)).collect();
         if serves.len() != action.findings.len() || serves.is_empty() {
             refuse(Rule::Incoherent, format!("{at} serves a finding that the plan does not have"));
@@ -208,20 +284,14 @@ fn actions(asset: &AssetPlan, own: &[String], refuse: &mut impl FnMut(Rule, Stri
             }
         }
         for path in action.step.paths() {
-            if SYSTEM.contains(&path.trim_end_matches('/'))
-                || !path.starts_with('/')
-                || path.split('/').any(|part| part == "..")
-            {
+            if !is_plain(path) || is_shared(path) {
                 refuse(Rule::SystemFolder, format!("{at} would touch {path}"));
             }
             let within = |place: &String| path == place.split('!').next().unwrap_or_default();
             if !serves.iter().flat_map(|finding| &finding.places).any(within) {
                 refuse(Rule::OutsideEvidence, format!("{at} would touch {path}, and no evidence lies there"));
             }
-            let inside = |one: &str, other: &str| {
-                one == other || one.strip_prefix(other).is_some_and(|rest| rest.starts_with('/'))
-            };
-            if let Some(file) = own.iter().find(|file| inside(file, path) || inside(path, file)) {
+            if let Some(file) = own.iter().find(|file| is_inside(file, path) || is_inside(path, file)) {
                 refuse(Rule::OwnFiles, format!("{at} would touch {path}, where Ostrakon has {file}"));
             }
         }

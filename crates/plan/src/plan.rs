@@ -27,6 +27,9 @@ pub struct Plan {
     pub tool: String,
     /// The digest of the policy it was drafted under.
     pub policy: String,
+    /// Who must approve it, where the policy says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
     /// The day the order lets removal begin; none: the order names no such day.
     pub begins: Option<Date>,
     /// Somebody decided to begin before that day.
@@ -42,6 +45,16 @@ pub struct Plan {
     pub left: Vec<Left>,
     /// What the plan waits for before it can be carried out.
     pub waits: Vec<String>,
+}
+
+/// Who must approve a plan: part of it, so that it cannot be left out on another machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    /// How many of the approvers.
+    pub required: u32,
+    /// Their public keys, one line each.
+    pub approvers: Vec<String>,
 }
 
 /// The order a plan carries out.

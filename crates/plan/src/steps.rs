@@ -38,8 +38,9 @@ pub(crate) fn require(actions: &mut Vec<Action>, packages: BTreeSet<String>, fin
 /// Where in the sequence an action comes: products in the dossier's order, then what they leave.
 type Place = (u8, u32, u8, std::cmp::Reverse<usize>, String);
 
-/// Turns findings of one asset into actions.
-pub(crate) fn of(findings: &[&Finding], dossiers: &BTreeMap<String, Dossier>) -> Steps {
+/// Turns findings of one asset into actions. `spared`: places of findings that stay; nothing is planned that holds them or
+/// lies in them.
+pub(crate) fn of(findings: &[&Finding], dossiers: &BTreeMap<String, Dossier>, spared: &BTreeSet<String>) -> Steps {
     // Several findings may ask for the same thing: it is done once, where the first of them needs it.
     let mut all: BTreeMap<(&str, String), (Place, Step, BTreeSet<String>)> = BTreeMap::new();
     let mut left = Vec::new();
@@ -49,12 +50,15 @@ pub(crate) fn of(findings: &[&Finding], dossiers: &BTreeMap<String, Dossier>) ->
         *first = place.min(first.clone());
         findings.insert(finding.to_owned());
     };
-    let folders = folders(findings, dossiers);
+    let folders = folders(findings, dossiers, spared);
     for finding in findings {
         let mut done = false;
         let order = order(finding, dossiers);
         let saved: Vec<String> = saves(finding, &folders);
         for it in &finding.evidence {
+            if spared.iter().any(|place| place == path(it) || is_below(path(it), place)) && !is_shared_list(it) {
+                continue;
+            }
             for (phase, within, step) in steps(it, finding, &saved, &folders) {
                 let name = step.name();
                 // `kesl-gui` goes before `kesl`, which it belongs to: longer names of one family first.
@@ -82,7 +86,7 @@ fn order(finding: &Finding, dossiers: &BTreeMap<String, Dossier>) -> u32 {
 
 /// The folders that go as a whole: those that evidence names surely, and those the dossier lists as left behind, without
 /// those that lie inside another.
-fn folders(findings: &[&Finding], dossiers: &BTreeMap<String, Dossier>) -> BTreeSet<String> {
+fn folders(findings: &[&Finding], dossiers: &BTreeMap<String, Dossier>, spared: &BTreeSet<String>) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     for finding in findings {
         let removals = dossiers.get(&finding.vendor).into_iter().flat_map(|dossier| &dossier.removals);
@@ -95,7 +99,14 @@ fn folders(findings: &[&Finding], dossiers: &BTreeMap<String, Dossier>) -> BTree
             }
         }
     }
+    let stays = |path: &String| spared.iter().any(|it| it == path || is_below(it, path) || is_below(path, it));
+    all.retain(|path| !stays(path));
     all.iter().filter(|path| !all.iter().any(|other| is_below(path, other))).cloned().collect()
+}
+
+/// Does the evidence lie in a list that many share?
+pub(crate) fn is_shared_list(it: &Evidence) -> bool {
+    matches!(it.kind, ArtifactKind::Package | ArtifactKind::Process | ArtifactKind::Account)
 }
 
 /// The finding's own folders: saved whole before a package's scripts can delete what no package owns.
@@ -294,7 +305,18 @@ fn action(at: usize, step: Step, findings: BTreeSet<String>) -> Action {
                 manager.word()
             ),
             format!("{} no longer knows {package}", manager.word()),
-            "files and settings are put back, and the package database if nothing else has changed it since".to_owned(),
+            match manager {
+                Manager::Dpkg | Manager::Apk => {
+                    "files, settings and the package's entry in the database are put back".to_owned()
+                }
+                Manager::Rpm => {
+                    "files and settings are put back, and the database if nothing else has changed it since".to_owned()
+                }
+                Manager::Npm => "the package's folder is put back".to_owned(),
+                Manager::Flatpak | Manager::Snap | Manager::Pip => {
+                    "none: it is installed again from where it came".to_owned()
+                }
+            },
         ),
         Step::Quarantine { path, sha256: Some(_) } => (
             format!("{path} has the digest that was seen"),

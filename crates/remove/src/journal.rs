@@ -68,6 +68,9 @@ pub enum Event {
     Undo {
         /// The action's id.
         action: String,
+        /// Others have changed since what the action changed: theirs stays.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        changed: bool,
     },
     /// An action was taken back.
     Undone {
@@ -80,6 +83,8 @@ pub enum Event {
     RolledBack,
     /// All actions are done.
     Finished,
+    /// What was saved is deleted: there is no way back.
+    Purged,
 }
 
 /// What was there before an action, as far as going back needs it.
@@ -156,6 +161,18 @@ impl Journal {
             journal.took(text, line);
         }
         Ok(journal)
+    }
+
+    /// Reads the journal at `path` and changes nothing, while somebody may be writing it.
+    pub fn read(path: &Path) -> Result<Vec<(String, Event)>, RemoveError> {
+        let text = std::fs::read_to_string(path).map_err(RemoveError::io(path))?;
+        let whole = text.rfind('\n').map_or(0, |at| at + 1);
+        let line = |text: &str| {
+            let line: Line = serde_json::from_str(text)
+                .map_err(|error| RemoveError::Damaged { path: path.to_owned(), why: error.to_string() })?;
+            Ok((line.at, line.event))
+        };
+        text[..whole].lines().map(line).collect()
     }
 
     /// Is there a journal at `path`?

@@ -1,10 +1,10 @@
 //! One machine and what an action needs of it.
 
 use crate::RemoveError;
-use crate::command::{self, Ran};
-use crate::journal::{Before, Event, Journal};
+use crate::command::{self, Asked, Ran};
+use crate::journal::{Before, Ended, Event, Journal};
 use crate::root::Root;
-use crate::store::{Manifest, Store};
+use crate::store::{Kind, Manifest, Store};
 use crate::{hosts, package, process, service};
 use ostrakon_model::locator::decode;
 use ostrakon_plan::{Action, Step};
@@ -43,8 +43,8 @@ impl Machine<'_> {
     }
 
     /// Runs a program of the machine that only looks.
-    pub(crate) fn ask(&self, program: &str, arguments: &[&str]) -> Result<Ran, RemoveError> {
-        command::run(self.root, self.deadline, program, arguments)
+    pub(crate) fn ask(&self, program: &str, arguments: &[&str]) -> Result<Asked, RemoveError> {
+        command::ask(self.root, self.deadline, program, arguments)
     }
 
     /// Saves `paths` under the action's name and the number of the try, and writes that down.
@@ -59,6 +59,41 @@ impl Machine<'_> {
 
     pub(crate) fn saved(&self, action: &Action) -> Result<Vec<Manifest>, RemoveError> {
         self.store.manifests(&format!("{}-", action.id))
+    }
+
+    /// Saves the files of a package manager's database, apart from those of the package.
+    pub(crate) fn save_database(&mut self, action: &Action, paths: &[Vec<u8>]) -> Result<(), RemoveError> {
+        let tries = self.saved_database(action)?.len();
+        let name = format!("db-{}-{tries:04}", action.id);
+        let manifest = self.store.save(self.root, &name, paths, true)?;
+        let items = manifest.items.len() as u64;
+        self.write(Event::Saved { action: action.id.clone(), manifest: name, items })
+    }
+
+    pub(crate) fn saved_database(&self, action: &Action) -> Result<Vec<Manifest>, RemoveError> {
+        self.store.manifests(&format!("db-{}-", action.id))
+    }
+
+    /// What the package database was like when the last try had ended.
+    pub(crate) fn last_after(&self, action: &Action) -> Option<String> {
+        self.journal.events().iter().rev().find_map(|(_, event)| match event {
+            Event::End { action: id, after, .. } if *id == action.id => Some(after.clone()),
+            _ => None,
+        })
+    }
+
+    /// Have others since changed what the action changed, so that it must not be put back over theirs?
+    pub(crate) fn is_changed(&self, action: &Action) -> Result<bool, RemoveError> {
+        let after = self.last_after(action).unwrap_or_default();
+        let done =
+            self.journal.events().iter().any(
+                |(_, event)| matches!(event, Event::End { action: id, outcome: Ended::Done, .. } if *id == action.id),
+            );
+        match &action.step {
+            Step::RemovePackage { manager, package, .. } => package::is_changed(self, *manager, package, &after, done),
+            Step::RemoveLines { path, .. } => Ok(!after.is_empty() && hosts::digest(self, path) != after),
+            _ => Ok(false),
+        }
     }
 
     pub(crate) fn failed(&self, action: &Action, why: impl Into<String>) -> RemoveError {
@@ -96,9 +131,9 @@ impl Machine<'_> {
             Step::RemovePackage { manager, package, save, .. } => {
                 package::remove(self, action, *manager, package, save)
             }
-            Step::Quarantine { path, .. } => self.quarantine(action, path),
-            Step::RemoveCertificate { path, .. } => {
-                self.quarantine(action, path)?;
+            Step::Quarantine { path, sha256 } => self.quarantine(action, path, sha256.as_deref()),
+            Step::RemoveCertificate { path, sha256 } => {
+                self.quarantine(action, path, sha256.as_deref())?;
                 self.refresh_trust(action)
             }
             Step::RemoveLines { path, lines } => hosts::remove_lines(self, action, path, lines),
@@ -106,36 +141,40 @@ impl Machine<'_> {
         }
     }
 
-    /// Takes `action` back. Returns what could not be brought back.
-    pub(crate) fn undo(&mut self, action: &Action, before: &Before, after: &str) -> Result<Vec<String>, RemoveError> {
+    /// Takes `action` back. Returns what could not be brought back. `changed`: what [`Self::is_changed`] said first.
+    pub(crate) fn undo(&mut self, action: &Action, before: &Before, changed: bool) -> Result<Vec<String>, RemoveError> {
         match &action.step {
             Step::RequirePackage { .. } => Ok(Vec::new()),
             Step::StopUnit { unit } => service::start(self, action, unit, before),
             Step::EndProcesses { .. } => Ok(Vec::new()),
             Step::DenyModule { module } => process::allow_module(self, action, module, before),
-            Step::RemovePackage { manager, package, .. } => package::bring_back(self, action, *manager, package, after),
+            Step::RemovePackage { manager, package, .. } => {
+                package::bring_back(self, action, *manager, package, changed)
+            }
             Step::Quarantine { .. } => self.bring_back(action),
             Step::RemoveCertificate { .. } => {
                 let left = self.bring_back(action)?;
                 self.refresh_trust(action)?;
                 Ok(left)
             }
-            Step::RemoveLines { path, .. } => hosts::bring_back(self, action, path, after),
+            Step::RemoveLines { path, .. } => hosts::bring_back(self, action, path, changed),
             Step::BlockNames { .. } => hosts::unblock(self, action),
         }
     }
 
-    fn quarantine(&mut self, action: &Action, path: &str) -> Result<(), RemoveError> {
+    fn quarantine(&mut self, action: &Action, path: &str, planned: Option<&str>) -> Result<(), RemoveError> {
         let manifest = self.save(action, &[decode(path)], false)?;
+        // What was planned is what is moved: a file that became a folder, or another file, is neither.
+        if let (Some(planned), Some(item)) = (planned, manifest.items.first())
+            && !matches!(&item.kind, Kind::File { sha256, .. } if sha256 == planned)
+        {
+            return Err(self.failed(action, "it is not the file that was planned"));
+        }
         self.store.delete(self.root, &manifest)
     }
 
     fn bring_back(&mut self, action: &Action) -> Result<Vec<String>, RemoveError> {
-        let conflicts = self.store.restore(self.root, &self.saved(action)?, &|_| false)?;
-        Ok(conflicts
-            .into_iter()
-            .map(|path| format!("{path}: something else lies there now; the saved one is kept"))
-            .collect())
+        Ok(self.store.restore(self.root, &self.saved(action)?, &|_| false))
     }
 
     /// Makes the bundles of trusted certificates anew, by the machine's own program.

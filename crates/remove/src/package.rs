@@ -7,6 +7,7 @@ use crate::command::Ran;
 use crate::journal::Before;
 use crate::machine::{Machine, Standing};
 use crate::root::shown;
+use crate::store::Manifest;
 use ostrakon_model::locator::decode;
 use ostrakon_plan::{Action, Manager};
 use rustix::fs::FlockOperation;
@@ -22,32 +23,29 @@ fn check(package: &str) -> Result<(), RemoveError> {
     Ok(())
 }
 
-/// Does the manager know the package: installed, half installed, or its settings?
+/// Does the manager know the package: installed, half installed, or its settings? Only what each manager is known to say of
+/// a package that is not there counts as that; anything else it says is no answer.
 fn is_there(machine: &Machine<'_>, manager: Manager, package: &str) -> Result<bool, RemoveError> {
-    let asked = match manager {
+    let (program, arguments, absent): (&str, &[&str], &str) = match manager {
         Manager::Dpkg => {
-            let ran = machine.ask("dpkg-query", &["-W", "-f", "${db:Status-Status}\n", "--", package])?;
-            return match ran.code {
-                Some(0) => Ok(ran.output.lines().any(|line| !line.is_empty() && line != "not-installed")),
-                Some(1) => Ok(false),
-                _ => Err(cannot_ask(&ran)),
-            };
+            ("dpkg-query", &["-W", "-f", "${db:Status-Status}\n", "--", package], "no packages found matching")
         }
-        Manager::Rpm => machine.ask("rpm", &["-q", "--", package])?,
-        Manager::Apk => machine.ask("apk", &["info", "-e", package])?,
-        Manager::Flatpak => machine.ask("flatpak", &["info", "--system", package])?,
-        Manager::Snap => machine.ask("snap", &["list", package])?,
-        Manager::Npm => machine.ask("npm", &["ls", "-g", "--depth=0", package])?,
-        Manager::Pip => machine.ask("python3", &["-m", "pip", "show", "-q", package])?,
+        Manager::Rpm => ("rpm", &["-q", "--", package], "is not installed"),
+        Manager::Apk => ("apk", &["info", "-e", package], ""),
+        Manager::Flatpak => ("flatpak", &["info", "--system", package], "not installed"),
+        Manager::Snap => ("snap", &["list", package], "no matching snaps installed"),
+        Manager::Npm => ("npm", &["ls", "-g", "--depth=0", package], "(empty)"),
+        Manager::Pip => ("python3", &["-m", "pip", "show", package], "not found"),
     };
+    let asked = machine.ask(program, arguments)?;
+    let said = asked.out.contains(absent) || asked.err.contains(absent);
     match asked.code {
-        Some(code) => Ok(code == 0),
-        None => Err(cannot_ask(&asked)),
+        0 if manager == Manager::Dpkg && asked.out.trim().is_empty() => Err(asked.no_answer()),
+        0 if manager == Manager::Dpkg => Ok(asked.out.lines().any(|line| !line.is_empty() && line != "not-installed")),
+        0 => Ok(true),
+        1 if said => Ok(false),
+        _ => Err(asked.no_answer()),
     }
-}
-
-fn cannot_ask(ran: &Ran) -> RemoveError {
-    RemoveError::Refused(vec![format!("the package manager cannot be asked: {}", ran.told())])
 }
 
 pub(crate) fn standing(machine: &Machine<'_>, manager: Manager, package: &str) -> Result<Standing, RemoveError> {
@@ -65,8 +63,8 @@ pub(crate) fn required(machine: &Machine<'_>, action: &Action, package: &str) ->
             continue;
         }
         let there = if manager == Manager::Dpkg {
-            let ran = machine.ask("dpkg-query", &["-W", "-f", "${db:Status-Status}\n", "--", package])?;
-            ran.output.lines().any(|line| line == "installed")
+            let asked = machine.ask("dpkg-query", &["-W", "-f", "${db:Status-Status}\n", "--", package])?;
+            asked.out.lines().any(|line| line == "installed")
         } else {
             is_there(machine, manager, package)?
         };
@@ -88,60 +86,61 @@ fn owned(machine: &Machine<'_>, manager: Manager, package: &str) -> Result<Vec<V
         Manager::Apk => machine.ask("apk", &["info", "-qL", package])?,
         _ => return Ok(Vec::new()),
     };
-    let lines = listed.output.lines().filter(|line| !line.is_empty() && *line != "/.");
+    if listed.code != 0 {
+        return Err(listed.no_answer());
+    }
+    let lines = listed.out.lines().filter(|line| !line.is_empty() && *line != "/." && !line.starts_with('('));
     let paths = lines.map(|line| if line.starts_with('/') { line.to_owned() } else { format!("/{line}") });
     Ok(paths.filter_map(|path| machine.root.without_links(path.as_bytes())).collect())
 }
 
-/// The files of the manager's database.
-fn database(machine: &Machine<'_>, manager: Manager, package: &str) -> Vec<Vec<u8>> {
-    let below = |folder: &str, keep: &dyn Fn(&[u8]) -> bool| -> Vec<Vec<u8>> {
-        let Some(real) = machine.root.without_links(format!("{folder}/x").as_bytes()) else { return Vec::new() };
-        let real = &real[..real.len() - 2];
-        let list = std::fs::read_dir(machine.root.host(real));
-        let names = list.into_iter().flatten().flatten().map(|entry| entry.file_name());
-        names.filter(|name| keep(name.as_bytes())).map(|name| [real, b"/", name.as_bytes()].concat()).collect()
+/// The files in `folder`, links followed within the root, whose names fit.
+fn files_in(machine: &Machine<'_>, folder: &str, keep: &dyn Fn(&[u8]) -> bool) -> Vec<Vec<u8>> {
+    let Some(real) = machine.root.without_links(format!("{folder}/x").as_bytes()) else { return Vec::new() };
+    let real = &real[..real.len() - 2];
+    let list = std::fs::read_dir(machine.root.host(real));
+    let names = list.into_iter().flatten().flatten().map(|entry| entry.file_name());
+    names.filter(|name| keep(name.as_bytes())).map(|name| [real, b"/", name.as_bytes()].concat()).collect()
+}
+
+/// The files that the manager keeps for this package alone.
+fn own_records(machine: &Machine<'_>, manager: Manager, package: &str) -> Vec<Vec<u8>> {
+    let of_package = |name: &[u8]| {
+        let rest = name.strip_prefix(package.split(':').next().unwrap_or_default().as_bytes());
+        rest.is_some_and(|rest| rest.starts_with(b".") || rest.starts_with(b":"))
     };
     match manager {
-        Manager::Dpkg => {
-            let of_package = |name: &[u8]| {
-                let rest = name.strip_prefix(package.split(':').next().unwrap_or_default().as_bytes());
-                rest.is_some_and(|rest| rest.starts_with(b".") || rest.starts_with(b":"))
-            };
-            let mut list = below("/var/lib/dpkg/info", &of_package);
-            list.extend(below("/var/lib/dpkg", &|name| {
-                [&b"status"[..], b"diversions", b"statoverride"].contains(&name)
-            }));
-            list.extend(below("/var/lib/dpkg/triggers", &|name| [&b"File"[..], b"Unincorp"].contains(&name)));
-            list
-        }
+        Manager::Dpkg => files_in(machine, "/var/lib/dpkg/info", &of_package),
+        _ => Vec::new(),
+    }
+}
+
+/// The files of the manager that say which packages there are.
+fn database(machine: &Machine<'_>, manager: Manager) -> Vec<Vec<u8>> {
+    match manager {
+        Manager::Dpkg => files_in(machine, "/var/lib/dpkg", &|name| name == b"status"),
         Manager::Rpm => ["/var/lib/rpm", "/usr/lib/sysimage/rpm"]
             .into_iter()
-            .flat_map(|folder| below(folder, &|name| !name.starts_with(b".") && !name.ends_with(b".lock")))
+            .flat_map(|folder| files_in(machine, folder, &|name| !name.starts_with(b".") && !name.ends_with(b".lock")))
             .collect(),
         Manager::Apk => {
-            let mut list = below("/lib/apk/db", &|name| name != b"lock");
-            list.extend(below("/etc/apk", &|name| name == b"world"));
+            let mut list = files_in(machine, "/lib/apk/db", &|name| name == b"installed");
+            list.extend(files_in(machine, "/etc/apk", &|name| name == b"world"));
             list
         }
         Manager::Flatpak | Manager::Snap | Manager::Npm | Manager::Pip => Vec::new(),
     }
 }
 
-/// What the database is like, by the digest of what says which packages are installed.
+/// What the database is like, by digest; empty where there is none.
 pub(crate) fn database_digest(machine: &Machine<'_>, manager: Manager) -> String {
     let mut hash = Sha256::new();
-    let files: Vec<Vec<u8>> = match manager {
-        Manager::Dpkg => vec![b"/var/lib/dpkg/status".to_vec()],
-        Manager::Rpm => database(machine, manager, "").into_iter().filter(|path| !path.ends_with(b"-shm")).collect(),
-        Manager::Apk => vec![b"/lib/apk/db/installed".to_vec()],
-        _ => return String::new(),
-    };
-    for file in files {
-        hash.update(&file);
-        hash.update(machine.root.read(&String::from_utf8_lossy(&file)).unwrap_or_default());
+    let files = database(machine, manager);
+    for file in files.iter().filter(|path| !path.ends_with(b"-shm")) {
+        hash.update(file);
+        hash.update(machine.root.read(&String::from_utf8_lossy(file)).unwrap_or_default());
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    if files.is_empty() { String::new() } else { hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect() }
 }
 
 pub(crate) fn remove(
@@ -155,7 +154,7 @@ pub(crate) fn remove(
     let saved = machine.saved(action)?.len();
     if saved < 1 {
         let mut paths = owned(machine, manager, package)?;
-        paths.extend(database(machine, manager, package));
+        paths.extend(own_records(machine, manager, package));
         machine.save(action, &paths, true)?;
     }
     if saved < 2 {
@@ -165,6 +164,11 @@ pub(crate) fn remove(
             paths.extend(homes.map(|home| format!("{home}/{package}").into_bytes()));
         }
         machine.save(action, &paths, false)?;
+    }
+    // Between two tries others may have installed something: what they did is not to be taken back.
+    let last = machine.last_after(action);
+    if machine.saved_database(action)?.is_empty() || last.is_none_or(|last| last != database_digest(machine, manager)) {
+        machine.save_database(action, &database(machine, manager))?;
     }
     let ran = by_manager(machine, action, manager, package)?;
     match is_there(machine, manager, package)? {
@@ -184,7 +188,7 @@ fn by_manager(machine: &mut Machine<'_>, action: &Action, manager: Manager, pack
             Manager::Dpkg => {
                 let state = machine.ask("dpkg-query", &["-W", "-f", "${db:Status-Eflag}", "--", package])?;
                 // Left half removed by a script that was cut off.
-                let half = state.output.contains("reinstreq");
+                let half = state.out.contains("reinstreq");
                 let half = if half { &["--force-remove-reinstreq"][..] } else { &[] };
                 machine.run(action, "dpkg", &[half, &["--purge", "--", package]].concat())?
             }
@@ -197,7 +201,10 @@ fn by_manager(machine: &mut Machine<'_>, action: &Action, manager: Manager, pack
             Manager::Npm => machine.run(action, "npm", &["uninstall", "-g", "--offline", package])?,
             Manager::Pip => machine.run(action, "python3", &["-m", "pip", "uninstall", "-y", package])?,
         };
-        let locked = !ran.succeeded() && ran.output.contains("lock") && began.elapsed() < machine.deadline;
+        let said = ["locked by another process", "transaction lock", "Unable to lock database"];
+        let locked = !ran.succeeded()
+            && said.iter().any(|words| ran.output.contains(words))
+            && began.elapsed() < machine.deadline;
         if !locked {
             return Ok(ran);
         }
@@ -206,22 +213,39 @@ fn by_manager(machine: &mut Machine<'_>, action: &Action, manager: Manager, pack
 }
 
 /// Waits until no package manager is at work, and keeps others out as long as what is returned is held.
-fn hold(machine: &Machine<'_>, manager: Manager) -> Option<std::fs::File> {
+fn hold(machine: &Machine<'_>, manager: Manager) -> Result<Option<std::fs::File>, RemoveError> {
     let path = match manager {
         Manager::Dpkg => "/var/lib/dpkg/lock",
         Manager::Rpm => "/var/lib/rpm/.rpm.lock",
         Manager::Apk => "/lib/apk/db/lock",
-        _ => return None,
+        _ => return Ok(None),
     };
-    let file = std::fs::File::options().write(true).open(machine.root.host(path.as_bytes())).ok()?;
+    let Some(file) = machine.root.open_regular(path) else { return Ok(None) };
     let began = Instant::now();
-    while began.elapsed() < machine.deadline {
-        if rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            return Some(file);
+    while rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        if began.elapsed() > machine.deadline {
+            let why = format!("{} is at work and does not end: try again once it has", manager.word());
+            return Err(RemoveError::Refused(vec![why]));
         }
         std::thread::sleep(std::time::Duration::from_millis(200));
     }
-    None
+    Ok(Some(file))
+}
+
+/// Must the database be left as it is, because others have changed it since the removal? Where a package's entry can be put
+/// back by itself, only if the package was installed again.
+pub(crate) fn is_changed(
+    machine: &Machine<'_>,
+    manager: Manager,
+    package: &str,
+    after: &str,
+    done: bool,
+) -> Result<bool, RemoveError> {
+    match manager {
+        Manager::Dpkg | Manager::Apk => Ok(done && is_there(machine, manager, package)?),
+        Manager::Rpm => Ok(!after.is_empty() && database_digest(machine, manager) != after),
+        _ => Ok(true),
+    }
 }
 
 pub(crate) fn bring_back(
@@ -229,47 +253,75 @@ pub(crate) fn bring_back(
     action: &Action,
     manager: Manager,
     package: &str,
-    after: &str,
+    changed: bool,
 ) -> Result<Vec<String>, RemoveError> {
-    let held = hold(machine, manager);
-    let manifests = machine.saved(action)?;
-    let now = database_digest(machine, manager);
-    let database = database(machine, manager, package);
-    let saved_database = |path: &str| {
-        let path = decode(path);
-        let folders: [&[u8]; 5] =
-            [b"/var/lib/dpkg/", b"/var/lib/rpm/", b"/usr/lib/sysimage/rpm/", b"/lib/apk/db/", b"/usr/lib/apk/db/"];
-        folders.iter().any(|folder| path.starts_with(folder)) || path == b"/etc/apk/world" || database.contains(&path)
-    };
-    let changed = !after.is_empty() && now != after;
-    // The database's files are there, with other content: they make room for the saved ones, if nobody else wrote them.
-    if !changed {
-        for item in manifests.iter().flat_map(|manifest| &manifest.items) {
-            if saved_database(&item.path)
-                && matches!(item.kind, crate::store::Kind::File { .. })
-                && let Some(spot) = machine.root.spot(&decode(&item.path))?
-            {
-                let _ = std::fs::remove_file(spot.path());
-            }
-        }
-    }
-    let conflicts = machine.store.restore(machine.root, &manifests, &|path| changed && saved_database(path))?;
-    drop(held);
-    let mut left: Vec<String> = conflicts
-        .into_iter()
-        .map(|path| format!("{path}: something else lies there now; the saved one is kept"))
-        .collect();
+    let held = hold(machine, manager)?;
+    let records = format!("/var/lib/dpkg/info/{}", package.split(':').next().unwrap_or_default());
+    let over = |path: &str| !changed && path.starts_with(&records);
+    let mut left = machine.store.restore(machine.root, &machine.saved(action)?, &over);
+    let databases = machine.saved_database(action)?;
+    let word = manager.word();
     if changed {
         left.push(format!(
-            "{package}: its files are back, and {} does not know it, because its database has changed since: install it again from where it came",
-            manager.word()
+            "{package}: its files are back as far as nothing else lies there; {word} is left as it is, since it was used after \
+             the removal: install the package again from where it came, or leave it"
         ));
-    } else if after.is_empty() && manifests.is_empty() {
-        // It was never begun.
-    } else if matches!(manager, Manager::Flatpak | Manager::Snap | Manager::Npm | Manager::Pip)
-        && !is_there(machine, manager, package)?
-    {
-        left.push(format!("{package}: {} brings nothing back: install it again from where it came", manager.word()));
+    } else {
+        match manager {
+            Manager::Dpkg => entry_back(machine, databases.first(), "/var/lib/dpkg/status", "Package: ", package)?,
+            Manager::Apk => {
+                entry_back(machine, databases.first(), "/lib/apk/db/installed", "P:", package)?;
+                line_back(machine, databases.first(), "/etc/apk/world", package)?;
+            }
+            _ => left.extend(machine.store.restore(
+                machine.root,
+                databases.last().map_or(&[], std::slice::from_ref),
+                &|_| true,
+            )),
+        }
     }
+    drop(held);
     Ok(left)
+}
+
+fn saved_text(machine: &Machine<'_>, saved: Option<&Manifest>, file: &str) -> Result<Option<Vec<u8>>, RemoveError> {
+    let item = saved.and_then(|manifest| manifest.items.iter().find(|item| decode(&item.path) == file.as_bytes()));
+    let content = item.map(|item| machine.store.content(item)).transpose();
+    content.map_err(RemoveError::io(std::path::Path::new(file)))
+}
+
+/// Puts the package's own entry back into a database of entries between empty lines; all others stay as they are now.
+fn entry_back(
+    machine: &Machine<'_>,
+    saved: Option<&Manifest>,
+    file: &str,
+    key: &str,
+    package: &str,
+) -> Result<(), RemoveError> {
+    let Some(then) = saved_text(machine, saved, file)? else { return Ok(()) };
+    let name = format!("{key}{}", package.split(':').next().unwrap_or_default());
+    let is_own = |entry: &str| entry.lines().any(|line| line.trim_end() == name);
+    crate::hosts::change(machine, file, |now| {
+        let (then, now) = (String::from_utf8_lossy(&then).into_owned(), String::from_utf8_lossy(now).into_owned());
+        let entries = |text: &str| text.split("\n\n").map(|it| it.trim_matches('\n').to_owned()).collect::<Vec<_>>();
+        let mut list: Vec<String> = entries(&now).into_iter().filter(|it| !it.is_empty() && !is_own(it)).collect();
+        // Where it stood, so that a database nobody else has changed is what it was.
+        for (at, entry) in entries(&then).into_iter().enumerate().filter(|(_, entry)| is_own(entry)) {
+            list.insert(at.min(list.len()), entry);
+        }
+        (list.join("\n\n") + "\n\n").into_bytes()
+    })
+}
+
+/// Puts the package's line back into a list of names.
+fn line_back(machine: &Machine<'_>, saved: Option<&Manifest>, file: &str, package: &str) -> Result<(), RemoveError> {
+    let Some(then) = saved_text(machine, saved, file)? else { return Ok(()) };
+    let then = String::from_utf8_lossy(&then).into_owned();
+    let own = then.lines().find(|line| line.split(['=', '<', '>', '~']).next() == Some(package)).map(str::to_owned);
+    let Some(own) = own else { return Ok(()) };
+    crate::hosts::change(machine, file, |now| {
+        let text = String::from_utf8_lossy(now).into_owned();
+        let there = text.lines().any(|line| line == own);
+        if there { text.into_bytes() } else { format!("{text}{own}\n").into_bytes() }
+    })
 }

@@ -109,7 +109,16 @@ pub(crate) fn deny_module(
     let spot = machine.root.spot_made(&path)?;
     let text =
         format!("# Written by Ostrakon: an order bans this module.\nblacklist {module}\ninstall {module} /bin/false\n");
-    std::fs::write(spot.path(), text).and_then(|()| spot.sync()).map_err(RemoveError::io(&machine.root.host(&path)))?;
+    let write = || -> std::io::Result<()> {
+        let part = spot.part();
+        let _ = std::fs::remove_file(&part);
+        let mut file = std::fs::File::options().write(true).create_new(true).open(&part)?;
+        std::io::Write::write_all(&mut file, text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&part, spot.path())?;
+        spot.sync()
+    };
+    write().map_err(RemoveError::io(&machine.root.host(&path)))?;
     if is_loaded(machine, module) {
         let ran = machine.run(action, "rmmod", &["--", module])?;
         if is_loaded(machine, module) {

@@ -45,21 +45,33 @@ impl Root {
         &self.path
     }
 
-    /// Takes the root for one removal; a second one is told who waits for whom.
-    pub(crate) fn lock(&self) -> Result<(), RemoveError> {
-        rustix::fs::flock(&self.fd, FlockOperation::NonBlockingLockExclusive).map_err(|errno| match errno {
+    /// Takes the root for one removal, as long as what is returned is held; a second one is told who waits for whom. As root
+    /// by a file that nobody else may open, or any user could hold removals up.
+    pub(crate) fn lock(&self) -> Result<OwnedFd, RemoveError> {
+        let name: String =
+            Sha256::digest(self.path.as_os_str().as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let file = PathBuf::from(format!("/run/ostrakon-{name}.lock"));
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let held = match rustix::fs::open(&file, flags, Mode::RUSR | Mode::WUSR) {
+            Ok(held) => held,
+            // An ordinary user, who can only work on a folder of his own.
+            Err(_) => self.fd.try_clone().map_err(RemoveError::io(&self.path))?,
+        };
+        rustix::fs::flock(&held, FlockOperation::NonBlockingLockExclusive).map_err(|errno| match errno {
             Errno::WOULDBLOCK => RemoveError::Refused(vec![format!(
                 "another removal works on {} now: wait until it has ended",
                 self.path.display()
             )]),
             other => RemoveError::io(&self.path)(other.into()),
-        })
+        })?;
+        Ok(held)
     }
 
     /// The place of `path`; none: a folder above it is not there. A link among the folders above is refused.
     pub(crate) fn spot(&self, path: &[u8]) -> Result<Option<Spot>, RemoveError> {
         let (above, name) = split(path);
-        if name.is_empty() || name == b".." || name == b"." {
+        let odd = path.split(|byte| *byte == b'/').skip(1).any(|part| part.is_empty() || part == b"." || part == b"..");
+        if name.is_empty() || !path.starts_with(b"/") || odd {
             return Err(RemoveError::Refused(vec![format!("{} is no path of a file", shown(path))]));
         }
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
@@ -79,6 +91,9 @@ impl Root {
             return Ok(spot);
         }
         let (above, _) = split(path);
+        if above.is_empty() {
+            return Err(RemoveError::Refused(vec![format!("{} is no path of a file", shown(path))]));
+        }
         let parent = self.spot_made(above)?;
         match std::fs::create_dir(parent.path()) {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
@@ -103,14 +118,30 @@ impl Root {
         Some(if folder.is_empty() { [b"/", name].concat() } else { [b"/", folder, b"/", name].concat() })
     }
 
-    /// Reads a small file inside, links followed within the root; none: it is not there.
+    /// Reads a file inside, links followed within the root; none: there is none, or it is no regular file.
     pub(crate) fn read(&self, path: &str) -> Option<Vec<u8>> {
-        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let fd = rustix::fs::openat2(&self.fd, relative(path.as_bytes()), flags, Mode::empty(), resolve).ok()?;
+        const LONGEST: u64 = 4 << 30;
+        let file = self.regular(path, OFlags::RDONLY)?;
         let mut bytes = Vec::new();
-        std::io::Read::read_to_end(&mut std::fs::File::from(fd), &mut bytes).ok()?;
+        std::io::Read::read_to_end(&mut std::io::Read::take(file, LONGEST), &mut bytes).ok()?;
         Some(bytes)
+    }
+
+    /// Opens a regular file inside for writing, links followed within the root.
+    pub(crate) fn open_regular(&self, path: &str) -> Option<std::fs::File> {
+        self.regular(path, OFlags::RDWR)
+    }
+
+    fn regular(&self, path: &str, access: OFlags) -> Option<std::fs::File> {
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        let open = |flags| rustix::fs::openat2(&self.fd, relative(path.as_bytes()), flags, Mode::empty(), resolve);
+        // A device does things when it is opened: what it is, is seen first.
+        let seen = std::fs::File::from(open(OFlags::PATH | OFlags::CLOEXEC).ok()?).metadata().ok()?;
+        if !seen.is_file() {
+            return None;
+        }
+        let file = std::fs::File::from(open(access | OFlags::CLOEXEC | OFlags::NONBLOCK).ok()?);
+        file.metadata().ok().filter(std::fs::Metadata::is_file).map(|_| file)
     }
 
     /// Is there something at `path`, links followed within the root?
@@ -122,7 +153,8 @@ impl Root {
 
     /// `path` as the host sees it, for messages and for programs of the host.
     pub(crate) fn host(&self, path: &[u8]) -> PathBuf {
-        self.path.join(std::ffi::OsStr::from_bytes(relative(path)))
+        let inside = path.iter().position(|byte| *byte != b'/').map_or(&b""[..], |at| &path[at..]);
+        self.path.join(std::ffi::OsStr::from_bytes(inside))
     }
 }
 

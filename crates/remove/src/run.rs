@@ -26,6 +26,8 @@ pub struct Run<'a> {
     /// The clock, passed in: RFC 3339.
     now: &'a dyn Fn() -> String,
     deadline: Duration,
+    /// Held as long as the run is open.
+    _lock: rustix::fd::OwnedFd,
 }
 
 /// What is told on the way.
@@ -68,6 +70,8 @@ pub enum State {
     Finished,
     /// All was taken back.
     RolledBack,
+    /// All is done, and what was saved is deleted.
+    Purged,
 }
 
 /// A finding as a fresh look has it.
@@ -138,7 +142,11 @@ impl<'a> Run<'a> {
         deadline: Duration,
         anew: bool,
     ) -> Result<Self, RemoveError> {
-        root.lock()?;
+        let lock = root.lock()?;
+        // Folders are held open on the way down.
+        let mut limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+        limit.current = limit.maximum;
+        let _ = rustix::process::setrlimit(rustix::process::Resource::Nofile, limit);
         let digest = plan.plan().digest().map_err(|error| RemoveError::Refused(vec![error.to_string()]))?;
         let name =
             format!("{}-{}", &digest[digest.len() - 12..], short(&format!("{}\n{}", asset.id, root.path().display())));
@@ -152,7 +160,7 @@ impl<'a> Run<'a> {
         }
         let store = Store::open(&folder)?;
         let journal = Journal::open(&folder.join("journal"))?;
-        let run = Self { plan, asset, digest, root, folder, journal, store, now, deadline };
+        let run = Self { plan, asset, digest, root, folder, journal, store, now, deadline, _lock: lock };
         run.belongs()?;
         Ok(run)
     }
@@ -175,7 +183,7 @@ impl<'a> Run<'a> {
 
     /// How far it is.
     pub fn state(&self) -> State {
-        state_of(&self.journal)
+        state_of(self.journal.events())
     }
 
     /// Its folder: journal and quarantine.
@@ -183,63 +191,63 @@ impl<'a> Run<'a> {
         &self.folder
     }
 
-    /// Its quarantine.
-    pub fn store(&self) -> &Store {
-        &self.store
+    /// How many files its quarantine keeps, and how many bytes they take.
+    pub fn kept(&self) -> (u64, u64) {
+        self.store.size()
     }
 
     /// What speaks against beginning, or going on, now that the machine was looked at again. `fresh`: what that look found.
-    pub fn against(&self, fresh: &[Fresh]) -> Vec<String> {
+    ///
+    /// An action that has something to do must rest on evidence that this look found too. When a run that was begun goes on,
+    /// its earlier actions may have taken the evidence of later ones away: those were checked when it began.
+    pub fn against(&mut self, fresh: &[Fresh]) -> Result<Vec<String>, RemoveError> {
         let mut list = Vec::new();
-        let going_on = self.state() == State::Unfinished;
-        for action in &self.asset.actions {
+        let begun = self.state() != State::New;
+        let actions = self.asset.actions.clone();
+        for action in &actions {
             if self.last_end(&action.id).is_some_and(|(ended, _)| ended != Ended::Failed) {
                 continue;
             }
             let mine = fresh.iter().filter(|finding| action.findings.contains(&finding.id));
             let evidence: Vec<&FreshEvidence> = mine.clone().flat_map(|finding| &finding.evidence).collect();
             let name = format!("{} ({} {})", action.id, action.step.word(), action.step.name());
-            match &action.step {
+            let file = |it: &&&FreshEvidence| it.locator.split('!').next().unwrap_or_default().to_owned();
+            let rests = match &action.step {
+                Step::RequirePackage { .. } | Step::BlockNames { .. } => true,
                 Step::RemovePackage { package, version, .. } => {
-                    let other = evidence.iter().find(|it| {
-                        it.value == *package
-                            && it.attribute.ends_with(".name")
-                            && !version.is_empty()
-                            && it.version != *version
-                    });
+                    let own = evidence.iter().filter(|it| it.value == *package && it.attribute.ends_with(".name"));
+                    let other = own.clone().find(|it| !version.is_empty() && it.version != *version);
                     if let Some(other) = other {
-                        list.push(format!(
-                            "{name}: version {} was planned, and {} is there now",
-                            version, other.version
-                        ));
+                        list.push(format!("{name}: version {version} was planned, and {} is there now", other.version));
                     }
-                    let needed = mine
-                        .flat_map(|finding| &finding.needed_by)
-                        .filter(|it| it.ends_with(&format!(" needs {package}")));
+                    let needed = mine.flat_map(|finding| &finding.needed_by);
+                    let needed = needed.filter(|it| it.ends_with(&format!(" needs {package}")));
                     list.extend(needed.map(|needed| format!("{name}: {needed}")));
+                    own.count() > 0
                 }
+                Step::StopUnit { unit } => evidence.iter().any(|it| file(&it).rsplit('/').next() == Some(unit)),
+                Step::EndProcesses { executable } => {
+                    evidence.iter().any(|it| it.attribute == "process.path" && it.value == *executable)
+                }
+                Step::DenyModule { module } => evidence.iter().any(|it| it.value == *module),
+                Step::RemoveLines { path, .. } => evidence.iter().any(|it| file(&it) == *path),
                 Step::Quarantine { path, sha256 } | Step::RemoveCertificate { path, sha256 } => {
-                    let there = self.root.spot(&ostrakon_model::locator::decode(path)).ok().flatten();
-                    let there = there.is_some_and(|spot| std::fs::symlink_metadata(spot.path()).is_ok());
-                    let now: Vec<&&FreshEvidence> =
-                        evidence.iter().filter(|it| it.locator.split('!').next() == Some(path)).collect();
+                    let now: Vec<_> = evidence.iter().filter(|it| file(it) == *path).collect();
                     let digest = now.iter().find_map(|it| it.sha256.as_ref());
                     if let (Some(planned), Some(now)) = (sha256, digest)
                         && planned != now
                     {
-                        list.push(format!(
-                            "{name}: it changed since the plan was made; draft a new generation from a new look"
-                        ));
-                    } else if there && now.is_empty() && !going_on && sha256.is_some() {
-                        list.push(format!(
-                            "{name}: it is there, and is not the finding's any more; draft a new generation"
-                        ));
+                        let way_out = "draft a new generation from a new look";
+                        list.push(format!("{name}: it changed since the plan was made; {way_out}"));
                     }
+                    !now.is_empty()
                 }
-                _ => {}
+            };
+            if !rests && !begun && matches!(self.machine().standing(action)?, Standing::Ahead(_)) {
+                list.push(format!("{name}: this look finds no evidence there any more; draft a new generation"));
             }
         }
-        list
+        Ok(list)
     }
 
     /// What would be done, exactly, in words: nothing is changed.
@@ -319,9 +327,9 @@ impl<'a> Run<'a> {
                 let why = "this run was taken back; `ostrakon remove --plan FILE` begins a new one".to_owned();
                 return Err(RemoveError::Refused(vec![why]));
             }
-            State::Unfinished | State::Finished => {}
+            State::Unfinished | State::Finished | State::Purged => {}
         }
-        let finished = self.state() == State::Finished;
+        let finished = matches!(self.state(), State::Finished | State::Purged);
         let mut changed = 0;
         let actions = self.asset.actions.clone();
         for action in &actions {
@@ -339,14 +347,11 @@ impl<'a> Run<'a> {
                 }
                 Err(error @ (RemoveError::Failed { .. } | RemoveError::Io { .. } | RemoveError::Refused(_))) => {
                     let detail = error.to_string();
+                    let after = after_of(&self.machine(), action);
                     // If not even that can be written, going on finds the action begun and not ended: the same.
                     let (id, text) = (action.id.clone(), detail.clone());
-                    let written = self.machine().write(Event::End {
-                        action: id,
-                        outcome: Ended::Failed,
-                        detail: text,
-                        after: String::new(),
-                    });
+                    let written =
+                        self.machine().write(Event::End { action: id, outcome: Ended::Failed, detail: text, after });
                     tell(Told::Ended(Ended::Failed, detail.clone()));
                     written?;
                     return Ok(Outcome::Failed(detail));
@@ -389,11 +394,7 @@ impl<'a> Run<'a> {
                 Ended::Done
             }
         };
-        let after = match &action.step {
-            Step::RemovePackage { manager, .. } => package::database_digest(&machine, *manager),
-            Step::RemoveLines { path, .. } => hosts::digest(&machine, path),
-            _ => String::new(),
-        };
+        let after = after_of(&machine, action);
         machine.write(Event::End { action: action.id.clone(), outcome: ended, detail: String::new(), after })?;
         Ok(ended)
     }
@@ -404,25 +405,39 @@ impl<'a> Run<'a> {
             State::New => {
                 return Err(RemoveError::Refused(vec!["nothing was begun, so nothing is taken back".to_owned()]));
             }
-            State::RolledBack => return Ok(Outcome::RolledBack(self.left())),
+            State::RolledBack if self.left().is_empty() => return Ok(Outcome::RolledBack(Vec::new())),
+            State::Purged => {
+                let why = "what was saved has been deleted: there is no way back".to_owned();
+                return Err(RemoveError::Refused(vec![why]));
+            }
             _ => {}
         }
         let actions = self.asset.actions.clone();
         for action in actions.iter().rev() {
             let Some(before) = self.before(&action.id) else { continue };
-            let undone = self
-                .journal
-                .events()
-                .iter()
-                .any(|(_, event)| matches!(event, Event::Undone { action: id, .. } if *id == action.id));
+            let undone = self.journal.events().iter().any(
+                |(_, event)| matches!(event, Event::Undone { action: id, left } if *id == action.id && left.is_empty()),
+            );
             if undone {
                 continue;
             }
-            let after = self.after(&action.id);
             tell(Told::Begins(format!("back: {} {} {}", action.id, action.step.word(), action.step.name())));
+            // Said once: what a taking back that was cut off has changed itself is nobody else's change.
+            let said = self.journal.events().iter().find_map(|(_, event)| match event {
+                Event::Undo { action: id, changed } if *id == action.id => Some(*changed),
+                _ => None,
+            });
             let mut machine = self.machine();
-            machine.write(Event::Undo { action: action.id.clone() })?;
-            let left = machine.undo(action, &before, &after)?;
+            let left = match said.map_or_else(|| machine.is_changed(action), Ok) {
+                Err(error) => vec![format!("{}: {error}", action.step.name())],
+                Ok(changed) => {
+                    machine.write(Event::Undo { action: action.id.clone(), changed })?;
+                    // What one action meets stops no other.
+                    machine
+                        .undo(action, &before, changed)
+                        .unwrap_or_else(|error| vec![format!("{}: {error}", action.step.name())])
+                }
+            };
             machine.write(Event::Undone { action: action.id.clone(), left: left.clone() })?;
             tell(Told::Ended(Ended::Done, left.join("; ")));
         }
@@ -430,20 +445,26 @@ impl<'a> Run<'a> {
         Ok(Outcome::RolledBack(self.left()))
     }
 
-    fn after(&self, id: &str) -> String {
-        let last = self.journal.events().iter().rev().find_map(|(_, event)| match event {
-            Event::End { action, after, .. } if action == id => Some(after.clone()),
-            _ => None,
-        });
-        last.unwrap_or_default()
+    /// What the last taking back of each action could not bring back.
+    fn left(&self) -> Vec<String> {
+        let mut left = std::collections::BTreeMap::new();
+        for (_, event) in self.journal.events() {
+            if let Event::Undone { action, left: list } = event {
+                left.insert(action, list);
+            }
+        }
+        left.into_values().flatten().cloned().collect()
     }
 
-    fn left(&self) -> Vec<String> {
-        let undone = self.journal.events().iter().filter_map(|(_, event)| match event {
-            Event::Undone { left, .. } => Some(left),
-            _ => None,
-        });
-        undone.flatten().cloned().collect()
+    /// Gives up the way back: what was saved is deleted, the journal stays.
+    pub fn purge(&mut self) -> Result<(), RemoveError> {
+        if !matches!(self.state(), State::Finished | State::Purged) {
+            return Err(RemoveError::Refused(vec!["the removal has not ended".to_owned()]));
+        }
+        if self.state() == State::Finished {
+            self.machine().write(Event::Purged)?;
+        }
+        self.store.purge()
     }
 
     /// What each action came to.
@@ -487,17 +508,14 @@ impl<'a> Run<'a> {
     }
 }
 
-/// How far the run of a journal is, and the root it works on. Nothing is changed.
-pub fn state_and_root(journal: &Path) -> Result<(State, String), RemoveError> {
-    if !Journal::is_there(journal) {
-        return Ok((State::New, String::new()));
-    }
-    let journal = Journal::open(journal)?;
-    let root = match journal.events().first() {
-        Some((_, Event::Run { root, .. })) => root.clone(),
-        _ => String::new(),
+/// How far the run of a journal is, and what its first line says: plan, asset, root. Nothing is changed.
+pub fn state_and_head(journal: &Path) -> Result<(State, [String; 3]), RemoveError> {
+    let events = Journal::read(journal)?;
+    let head = match events.first() {
+        Some((_, Event::Run { plan, asset, root })) => [plan.clone(), asset.clone(), root.clone()],
+        _ => Default::default(),
     };
-    Ok((state_of(&journal), root))
+    Ok((state_of(&events), head))
 }
 
 fn state(folder: &Path) -> Result<State, RemoveError> {
@@ -505,21 +523,31 @@ fn state(folder: &Path) -> Result<State, RemoveError> {
     if !Journal::is_there(&path) {
         return Ok(State::New);
     }
-    Ok(state_of(&Journal::open(&path)?))
+    Ok(state_of(&Journal::read(&path)?))
 }
 
-fn state_of(journal: &Journal) -> State {
+fn state_of(events: &[(String, Event)]) -> State {
     let mut state = State::New;
-    for (_, event) in journal.events() {
+    for (_, event) in events {
         state = match event {
             Event::Run { .. } => State::Unfinished,
             Event::Finished => State::Finished,
             Event::Undo { .. } => State::GoingBack,
             Event::RolledBack => State::RolledBack,
+            Event::Purged => State::Purged,
             _ => state,
         };
     }
     state
+}
+
+/// What the thing that others may change too was like right after the action, by digest.
+fn after_of(machine: &Machine<'_>, action: &Action) -> String {
+    match &action.step {
+        Step::RemovePackage { manager, .. } => package::database_digest(machine, *manager),
+        Step::RemoveLines { path, .. } => hosts::digest(machine, path),
+        _ => String::new(),
+    }
 }
 
 /// How many names lie at and below `path`, and how many bytes they hold.

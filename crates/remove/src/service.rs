@@ -31,16 +31,29 @@ fn is_masked(machine: &Machine<'_>, unit: &str) -> Result<bool, RemoveError> {
     Ok(std::fs::read_link(spot.path()).is_ok_and(|target| target == std::path::Path::new("/dev/null")))
 }
 
-/// The links by which the unit is enabled.
+/// The links by which the unit is enabled, or known by another name.
 fn links(machine: &Machine<'_>, unit: &str) -> Vec<Vec<u8>> {
     let folder = std::fs::read_dir(machine.root.host(OWN.as_bytes()));
-    let wants = folder.into_iter().flatten().flatten().filter(|entry| {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        (name.ends_with(".wants") || name.ends_with(".requires")) && entry.file_type().is_ok_and(|kind| kind.is_dir())
-    });
-    let paths = wants.map(|entry| format!("{OWN}/{}/{unit}", entry.file_name().to_string_lossy()).into_bytes());
-    paths.filter(|path| std::fs::symlink_metadata(machine.root.host(path)).is_ok()).collect()
+    let mut paths = Vec::new();
+    for entry in folder.into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let kind = entry.file_type();
+        if (name.ends_with(".wants") || name.ends_with(".requires")) && kind.as_ref().is_ok_and(|kind| kind.is_dir()) {
+            paths.push(format!("{OWN}/{name}/{unit}").into_bytes());
+        } else if name != unit && kind.is_ok_and(|kind| kind.is_symlink()) {
+            let target = std::fs::read_link(entry.path()).ok();
+            if target.is_some_and(|target| target.file_name().is_some_and(|name| name == unit)) {
+                paths.push(format!("{OWN}/{name}").into_bytes());
+            }
+        }
+    }
+    paths.into_iter().filter(|path| std::fs::symlink_metadata(machine.root.host(path)).is_ok()).collect()
+}
+
+/// Does a file of the administrator's own stand where the mask would be? It is the quarantine's business.
+fn has_own_file(machine: &Machine<'_>, unit: &str) -> Result<bool, RemoveError> {
+    let spot = machine.root.spot(&mask(unit))?;
+    Ok(spot.is_some_and(|spot| std::fs::symlink_metadata(spot.path()).is_ok()) && !is_masked(machine, unit)?)
 }
 
 pub(crate) fn standing(machine: &Machine<'_>, unit: &str) -> Result<Standing, RemoveError> {
@@ -51,7 +64,7 @@ pub(crate) fn standing(machine: &Machine<'_>, unit: &str) -> Result<Standing, Re
     if runs(machine) {
         let shown = machine.ask("systemctl", &["show", "-p", "LoadState,ActiveState,UnitFileState", "--", unit])?;
         let value =
-            |key: &str| shown.output.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default().to_owned();
+            |key: &str| shown.out.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default().to_owned();
         let active = value("ActiveState=");
         before.active = matches!(active.as_str(), "active" | "activating" | "reloading" | "deactivating");
         known |= before.active || value("LoadState=") == "loaded";
@@ -59,19 +72,18 @@ pub(crate) fn standing(machine: &Machine<'_>, unit: &str) -> Result<Standing, Re
         let folders = [OWN, "/usr/lib/systemd/system", "/lib/systemd/system", "/run/systemd/system"];
         known |= folders.iter().any(|folder| machine.root.has(&format!("{folder}/{unit}")));
     }
-    let reached = !known || (before.masked && !before.enabled && !before.active);
+    let masked = before.masked || has_own_file(machine, unit)?;
+    let reached = !known || (masked && !before.enabled && !before.active);
     Ok(if reached { Standing::Reached } else { Standing::Ahead(before) })
 }
 
 pub(crate) fn stop(machine: &mut Machine<'_>, action: &Action, unit: &str) -> Result<(), RemoveError> {
-    // A file of the administrator's own stands where the mask would be: it is the quarantine's business.
-    let own = machine.root.spot(&mask(unit))?.is_some_and(|spot| std::fs::symlink_metadata(spot.path()).is_ok());
+    let own = has_own_file(machine, unit)?;
     let links = links(machine, unit);
     machine.save(action, &links, true)?;
     if runs(machine) {
         // A unit that a package has already taken away cannot be stopped by its name; that it does not run is what counts.
         machine.run(action, "systemctl", &["stop", "--", unit])?;
-        machine.run(action, "systemctl", &["disable", "--", unit])?;
     }
     for link in links {
         if let Some(spot) = machine.root.spot(&link)? {
@@ -91,8 +103,8 @@ pub(crate) fn stop(machine: &mut Machine<'_>, action: &Action, unit: &str) -> Re
     if runs(machine) {
         machine.run(action, "systemctl", &["daemon-reload"])?;
         let state = machine.ask("systemctl", &["is-active", "--", unit])?;
-        if matches!(state.output.trim(), "active" | "activating" | "reloading") {
-            return Err(machine.failed(action, format!("{unit} is still {}", state.output.trim())));
+        if matches!(state.out.trim(), "active" | "activating" | "reloading") {
+            return Err(machine.failed(action, format!("{unit} is still {}", state.out.trim())));
         }
     }
     Ok(())
@@ -118,13 +130,13 @@ pub(crate) fn start(
         remove_link(&spot.path()).map_err(RemoveError::io(&machine.root.host(&mask(unit))))?;
         spot.sync().map_err(RemoveError::io(&machine.root.host(&mask(unit))))?;
     }
-    let left = machine.store.restore(machine.root, &machine.saved(action)?, &|_| false)?;
+    let mut left = machine.store.restore(machine.root, &machine.saved(action)?, &|_| false);
     if runs(machine) {
         machine.run(action, "systemctl", &["daemon-reload"])?;
         if before.active {
             let ran = machine.run(action, "systemctl", &["start", "--", unit])?;
             if !ran.succeeded() {
-                return Ok(vec![format!("{unit} does not start: {}", ran.told())]);
+                left.push(format!("{unit} does not start: {}", ran.told()));
             }
         }
     }

@@ -6,15 +6,15 @@
 //! a further manifest; bringing back reads all of them: files as saved last, folders as saved first.
 
 use crate::RemoveError;
-use crate::root::{Root, Spot, shown};
+use crate::metadata::{flags, holes, is_mounted, open_folder, read_file, set_flags, xattrs};
+use crate::root::{Root, shown};
 use ostrakon_model::locator::{decode, encode};
-use rustix::fs::{AtFlags, Gid, IFlags, Mode, OFlags, SeekFrom, Timespec, Timestamps, Uid, XattrFlags};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -99,7 +99,7 @@ pub struct Store {
 
 /// How deep folders are followed: deeper ones are made by bombs, and paths end at 4,096 bytes anyway.
 const DEEPEST: usize = 1024;
-const PIECE: usize = 1 << 18;
+pub(crate) const PIECE: usize = 1 << 18;
 
 impl Store {
     /// The quarantine in `folder`, made if need be; nobody else may enter it.
@@ -169,6 +169,10 @@ impl Store {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(cannot(error)),
         };
+        if is_mounted(at).map_err(cannot)? {
+            let why = "something is mounted there: unmount it first, or it would be emptied";
+            return Err(RemoveError::Refused(vec![format!("{}: {why}", shown(path))]));
+        }
         if depth > DEEPEST {
             return Err(RemoveError::Refused(vec![format!("{}: more than {DEEPEST} folders deep", shown(path))]));
         }
@@ -218,19 +222,23 @@ impl Store {
             Kind::Device { block: kind.is_block_device(), number: meta.rdev() }
         } else {
             let file = read_file(at)?;
-            let holes = holes(&file, meta.size());
-            let sha256 = self.keep(file)?;
-            Kind::File { size: meta.size(), sha256, holes }
+            // What grows while it is read is saved as far as it went when that began.
+            let size = file.metadata()?.len();
+            let holes = holes(&file, size);
+            let (sha256, size) = self.keep(file, size)?;
+            Kind::File { size, sha256, holes }
         })
     }
 
-    /// Keeps a file's content; returns its SHA-256 in hex.
-    fn keep(&self, mut file: File) -> std::io::Result<String> {
+    /// Keeps the first `size` bytes of a file; returns their SHA-256 in hex, and how many they were.
+    fn keep(&self, file: File, size: u64) -> std::io::Result<(String, u64)> {
+        let mut file = file.take(size);
         let part = self.folder.join("objects").join(format!("part-{}", std::process::id()));
         let out = File::options().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
         let mut out = zstd::stream::write::Encoder::new(out, 1)?;
         let mut hash = Sha256::new();
         let mut piece = vec![0; PIECE];
+        let mut length = 0;
         loop {
             let read = file.read(&mut piece)?;
             if read == 0 {
@@ -238,6 +246,7 @@ impl Store {
             }
             hash.update(&piece[..read]);
             out.write_all(&piece[..read])?;
+            length += read as u64;
         }
         let out = out.finish()?;
         let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -248,10 +257,16 @@ impl Store {
             out.sync_all()?;
             std::fs::rename(&part, &object)?;
         }
-        Ok(digest)
+        Ok((digest, length))
     }
 
-    fn object(&self, digest: &str) -> PathBuf {
+    /// The content of a saved file.
+    pub(crate) fn content(&self, item: &Item) -> std::io::Result<Vec<u8>> {
+        let Kind::File { sha256, .. } = &item.kind else { return Ok(Vec::new()) };
+        zstd::stream::decode_all(File::open(self.object(sha256))?)
+    }
+
+    pub(crate) fn object(&self, digest: &str) -> PathBuf {
         self.folder.join("objects").join(format!("{digest}.zst"))
     }
 
@@ -294,181 +309,18 @@ impl Store {
         Ok(())
     }
 
-    /// Brings back what `manifests`, oldest first, have. Returns what could not be brought back because something else lies
-    /// there now. May be cut off and begun again.
-    pub(crate) fn restore(
-        &self,
-        root: &Root,
-        manifests: &[Manifest],
-        leave: &dyn Fn(&str) -> bool,
-    ) -> Result<Vec<String>, RemoveError> {
-        let mut conflicts = Vec::new();
-        // Files as they were saved last, folders as they were saved first.
-        let mut folders: BTreeMap<&str, (&Item, bool)> = BTreeMap::new();
-        let mut files: BTreeMap<&str, &Item> = BTreeMap::new();
-        for manifest in manifests {
-            for item in manifest.items.iter().filter(|item| item.kind == Kind::Folder) {
-                folders.entry(&item.path).or_insert((item, manifest.shared_folders));
-            }
-        }
-        for item in manifests.iter().rev().flat_map(|manifest| &manifest.items) {
-            let known = files.get(item.path.as_str());
-            // What did not change between two savings is as the first one has it: a cut may have touched its flags since.
-            if item.kind != Kind::Folder && known.is_none_or(|known| known.kind == item.kind) {
-                files.insert(&item.path, item);
-            }
-        }
-        let others: Vec<&Item> = files.into_values().collect();
-        let mut made: BTreeMap<&str, &Item> = BTreeMap::new();
-        for (path, (item, shared)) in &folders {
-            if leave(path) {
-                continue;
-            }
-            let spot = root.spot_made(&decode(path))?;
-            match std::fs::symlink_metadata(spot.path()) {
-                Ok(meta) if meta.is_dir() && *shared => {}
-                Ok(meta) if meta.is_dir() => drop(made.insert(path, item)),
-                Ok(_) => conflicts.push((*path).to_owned()),
-                Err(_) => {
-                    std::fs::create_dir(spot.path()).map_err(RemoveError::io(&root.host(&decode(path))))?;
-                    made.insert(path, item);
+    /// Gives up the way back: everything saved is deleted. May be cut off and begun again.
+    pub(crate) fn purge(&self) -> Result<(), RemoveError> {
+        for name in ["objects", "manifests"] {
+            let folder = self.folder.join(name);
+            match std::fs::remove_dir_all(&folder) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(RemoveError::io(&folder)(error));
                 }
-            }
-            // Until all is back in it, it must be possible to write there.
-            if made.contains_key(path) && item.flags != 0 {
-                let _ = set_flags(&spot.path(), 0);
+                _ => {}
             }
         }
-        let mut first: HashMap<(u64, u64), Vec<u8>> = HashMap::new();
-        // Of a file with several names one may still be there: the others become names of that one.
-        for item in others.iter().filter(|item| item.names > 1) {
-            let path = decode(&item.path);
-            if let Some(spot) = root.spot(&path)?
-                && let Ok(meta) = std::fs::symlink_metadata(spot.path())
-                && self.is_there(item, &spot.path(), &meta).unwrap_or(false)
-            {
-                first.entry(item.inode).or_insert(path);
-            }
-        }
-        for item in others.into_iter().filter(|item| !leave(&item.path)) {
-            let path = decode(&item.path);
-            let spot = root.spot_made(&path)?;
-            let linked = first.get(&item.inode).filter(|other| **other != path && item.names > 1);
-            let back = match linked {
-                Some(other) => link(root, other, &spot),
-                None => self.bring(item, &spot),
-            };
-            match back.map_err(RemoveError::io(&root.host(&path)))? {
-                true => drop(first.entry(item.inode).or_insert(path)),
-                false => conflicts.push(item.path.clone()),
-            }
-        }
-        // Deepest first: what is made in a folder changes its time.
-        for (path, item) in made.iter().rev() {
-            let path = decode(path);
-            if let Some(spot) = root.spot(&path)? {
-                dress(&spot.path(), item).map_err(RemoveError::io(&root.host(&path)))?;
-                spot.sync().map_err(RemoveError::io(&root.host(&path)))?;
-            }
-        }
-        Ok(conflicts)
-    }
-
-    /// Brings one item back; `false`: something else lies there.
-    fn bring(&self, item: &Item, spot: &Spot) -> std::io::Result<bool> {
-        let at = spot.path();
-        if let Ok(meta) = std::fs::symlink_metadata(&at) {
-            if !self.is_there(item, &at, &meta)? {
-                return Ok(false);
-            }
-            dress(&at, item)?;
-            return Ok(true);
-        }
-        let part = spot.part();
-        let _ = std::fs::remove_file(&part);
-        match &item.kind {
-            Kind::File { size, sha256, holes } => self.write(&part, *size, sha256, holes)?,
-            Kind::Link(target) => {
-                std::os::unix::fs::symlink(std::ffi::OsString::from_vec(decode(target)), &part)?;
-            }
-            Kind::Device { block, number } => {
-                let kind =
-                    if *block { rustix::fs::FileType::BlockDevice } else { rustix::fs::FileType::CharacterDevice };
-                rustix::fs::mknodat(rustix::fs::CWD, &part, kind, Mode::from_raw_mode(0o600), *number)?;
-            }
-            Kind::Pipe | Kind::Socket => {
-                let pipe = item.kind == Kind::Pipe;
-                let kind = if pipe { rustix::fs::FileType::Fifo } else { rustix::fs::FileType::Socket };
-                rustix::fs::mknodat(rustix::fs::CWD, &part, kind, Mode::from_raw_mode(0o600), 0)?;
-            }
-            Kind::Folder => return Ok(true),
-        }
-        // Flags such as immutable would keep the name from being changed.
-        dress(&part, &Item { flags: 0, ..item.clone() })?;
-        std::fs::rename(&part, &at)?;
-        if item.flags != 0 {
-            set_flags(&at, item.flags)?;
-        }
-        spot.sync()?;
-        Ok(true)
-    }
-
-    fn is_there(&self, item: &Item, at: &Path, meta: &std::fs::Metadata) -> std::io::Result<bool> {
-        let kind = meta.file_type();
-        Ok(match &item.kind {
-            Kind::File { size, sha256, .. } => {
-                kind.is_file() && meta.size() == *size && {
-                    let mut hash = Sha256::new();
-                    std::io::copy(&mut read_file(at)?, &mut HashWriter(&mut hash))?;
-                    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>() == *sha256
-                }
-            }
-            Kind::Link(target) => kind.is_symlink() && std::fs::read_link(at)?.as_os_str().as_bytes() == decode(target),
-            Kind::Device { number, .. } => (kind.is_block_device() || kind.is_char_device()) && meta.rdev() == *number,
-            Kind::Pipe => kind.is_fifo(),
-            Kind::Socket => kind.is_socket(),
-            Kind::Folder => kind.is_dir(),
-        })
-    }
-
-    fn write(&self, part: &Path, size: u64, sha256: &str, holes: &[(u64, u64)]) -> std::io::Result<()> {
-        use std::os::unix::fs::FileExt;
-        let object = File::open(self.object(sha256))?;
-        let mut content = zstd::stream::read::Decoder::new(object)?;
-        let out = File::options().write(true).create_new(true).mode(0o600).open(part)?;
-        out.set_len(size)?;
-        let mut hash = Sha256::new();
-        let mut piece = vec![0; PIECE];
-        let mut at = 0u64;
-        loop {
-            // A piece never spans the edge of a hole.
-            let hole = holes.iter().find(|(start, length)| at < start + length);
-            let until = match hole {
-                Some((start, length)) if at >= *start => start + length,
-                Some((start, _)) => *start,
-                None => u64::MAX,
-            };
-            let wanted = usize::try_from(until - at).unwrap_or(PIECE).min(PIECE);
-            let read = content.read(&mut piece[..wanted])?;
-            if read == 0 {
-                break;
-            }
-            hash.update(&piece[..read]);
-            if hole.is_none_or(|(start, _)| at < *start) {
-                out.write_all_at(&piece[..read], at)?;
-            }
-            at += read as u64;
-        }
-        let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        if digest != sha256 || at != size {
-            return Err(std::io::Error::other(format!("the quarantine's copy {sha256} is damaged")));
-        }
-        out.sync_all()
-    }
-
-    /// Gives up the way back: everything saved is deleted.
-    pub fn purge(&self) -> Result<(), RemoveError> {
-        std::fs::remove_dir_all(&self.folder).map_err(RemoveError::io(&self.folder))
+        Ok(())
     }
 
     /// How many files are kept, and how many bytes they take.
@@ -476,18 +328,6 @@ impl Store {
         let list = std::fs::read_dir(self.folder.join("objects"));
         let files = list.into_iter().flatten().flatten().filter_map(|entry| entry.metadata().ok());
         files.fold((0, 0), |(count, bytes), meta| (count + 1, bytes + meta.size()))
-    }
-}
-
-struct HashWriter<'a>(&'a mut Sha256);
-
-impl Write for HashWriter<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }
 
@@ -502,122 +342,6 @@ fn read_manifest(path: &Path) -> Result<Manifest, RemoveError> {
     let bytes = std::fs::read(path).map_err(RemoveError::io(path))?;
     serde_json::from_slice(&bytes)
         .map_err(|error| RemoveError::Damaged { path: path.to_owned(), why: error.to_string() })
-}
-
-/// Another name for a file that is back already; `false`: something else lies there.
-fn link(root: &Root, other: &[u8], spot: &Spot) -> std::io::Result<bool> {
-    let Ok(Some(first)) = root.spot(other) else { return Ok(false) };
-    let inode = std::fs::symlink_metadata(first.path())?.ino();
-    match std::fs::symlink_metadata(spot.path()) {
-        Ok(meta) => Ok(meta.ino() == inode),
-        Err(_) => {
-            rustix::fs::linkat(rustix::fs::CWD, first.path(), rustix::fs::CWD, spot.path(), AtFlags::empty())?;
-            spot.sync()?;
-            Ok(true)
-        }
-    }
-}
-
-/// Opens a regular file for reading without touching its access time, and never waits for a pipe.
-fn read_file(at: &Path) -> std::io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let opened = rustix::fs::open(at, flags | OFlags::NOATIME, Mode::empty());
-    let opened = opened.or_else(|_| rustix::fs::open(at, flags, Mode::empty()))?;
-    Ok(File::from(opened))
-}
-
-fn open_folder(at: &Path) -> std::io::Result<rustix::fd::OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let opened = rustix::fs::open(at, flags | OFlags::NOATIME, Mode::empty());
-    Ok(opened.or_else(|_| rustix::fs::open(at, flags, Mode::empty()))?)
-}
-
-/// The holes of a file: start and length.
-fn holes(file: &File, size: u64) -> Vec<(u64, u64)> {
-    let mut list = Vec::new();
-    let mut at = 0;
-    while at < size {
-        let Ok(start) = rustix::fs::seek(file, SeekFrom::Hole(at)) else { break };
-        if start >= size {
-            break;
-        }
-        let end = rustix::fs::seek(file, SeekFrom::Data(start)).unwrap_or(size);
-        list.push((start, end - start));
-        at = end;
-    }
-    let _ = rustix::fs::seek(file, SeekFrom::Start(0));
-    list
-}
-
-fn xattrs(at: &Path) -> std::io::Result<BTreeMap<String, String>> {
-    let mut names = vec![0u8; 1 << 16];
-    let length = match rustix::fs::llistxattr(at, &mut names[..]) {
-        Ok(length) => length,
-        Err(rustix::io::Errno::NOTSUP) => 0,
-        Err(errno) => return Err(errno.into()),
-    };
-    let mut list = BTreeMap::new();
-    let mut value = vec![0u8; 1 << 16];
-    for name in names[..length].split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
-        match rustix::fs::lgetxattr(at, name, &mut value[..]) {
-            Ok(length) => {
-                let hex = value[..length].iter().map(|byte| format!("{byte:02x}")).collect();
-                list.insert(encode(name).into_owned(), hex);
-            }
-            // Gone meanwhile, or not for us to see.
-            Err(rustix::io::Errno::NODATA | rustix::io::Errno::NOTSUP) => {}
-            Err(errno) => return Err(errno.into()),
-        }
-    }
-    Ok(list)
-}
-
-fn flags(at: &Path, meta: &std::fs::Metadata) -> u32 {
-    if !meta.is_dir() && !meta.is_file() {
-        return 0;
-    }
-    let keep = IFlags::IMMUTABLE | IFlags::APPEND | IFlags::NODUMP | IFlags::NOATIME | IFlags::SYNC | IFlags::DIRSYNC;
-    let flags = read_file(at).ok().and_then(|file| rustix::fs::ioctl_getflags(&file).ok());
-    flags.map_or(0, |flags| (flags & keep).bits())
-}
-
-fn set_flags(at: &Path, flags: u32) -> std::io::Result<()> {
-    let file = read_file(at)?;
-    let now = rustix::fs::ioctl_getflags(&file)?;
-    let kept =
-        now & !(IFlags::IMMUTABLE | IFlags::APPEND | IFlags::NODUMP | IFlags::NOATIME | IFlags::SYNC | IFlags::DIRSYNC);
-    Ok(rustix::fs::ioctl_setflags(&file, kept | IFlags::from_bits_retain(flags))?)
-}
-
-/// Gives an item that is back its owner, mode, attributes, times and flags, in the order in which they stay.
-fn dress(at: &Path, item: &Item) -> std::io::Result<()> {
-    let meta = std::fs::symlink_metadata(at)?;
-    if flags(at, &meta) & (IFlags::IMMUTABLE | IFlags::APPEND).bits() != 0 {
-        set_flags(at, 0)?;
-    }
-    let (uid, gid) = (Uid::from_raw(item.uid), Gid::from_raw(item.gid));
-    rustix::fs::chownat(rustix::fs::CWD, at, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
-    let is_link = matches!(item.kind, Kind::Link(_));
-    if !is_link {
-        // Changing the owner takes setuid away, and setting an ACL changes the mode: mode comes after owner, ACL after mode.
-        rustix::fs::chmodat(rustix::fs::CWD, at, Mode::from_raw_mode(item.mode), AtFlags::empty())?;
-    }
-    let there = xattrs(at)?;
-    for name in there.keys().filter(|name| !item.xattrs.contains_key(*name)) {
-        rustix::fs::lremovexattr(at, decode(name))?;
-    }
-    for (name, value) in item.xattrs.iter().filter(|(name, value)| there.get(*name) != Some(value)) {
-        let bytes: Vec<u8> =
-            (0..value.len() / 2).filter_map(|at| u8::from_str_radix(value.get(at * 2..at * 2 + 2)?, 16).ok()).collect();
-        rustix::fs::lsetxattr(at, decode(name), &bytes, XattrFlags::empty())?;
-    }
-    let time = |(seconds, nanoseconds): (i64, i64)| Timespec { tv_sec: seconds, tv_nsec: nanoseconds as _ };
-    let times = Timestamps { last_access: time(item.atime), last_modification: time(item.mtime) };
-    rustix::fs::utimensat(rustix::fs::CWD, at, &times, AtFlags::SYMLINK_NOFOLLOW)?;
-    if item.flags != 0 {
-        set_flags(at, item.flags)?;
-    }
-    Ok(())
 }
 
 /// Writes a file whole and durably.

@@ -55,6 +55,7 @@ fn approved(steps: Vec<Step>) -> Approved {
         drafted: TODAY,
         tool: String::new(),
         policy: String::new(),
+        approval: None,
         begins: None,
         ahead: false,
         elements: Vec::new(),
@@ -332,9 +333,9 @@ fn what_changed_since_the_plan_stands_against_it() {
         Fresh { id: "f1".to_owned(), evidence: vec![evidence], needed_by: Vec::new() }
     };
     place.with(&plan, true, |run| {
-        assert_eq!(run.against(&[fresh("aa")]), Vec::<String>::new());
-        assert!(run.against(&[fresh("bb")])[0].contains("it changed since the plan was made"));
-        assert!(run.against(&[])[0].contains("is not the finding's any more"));
+        assert_eq!(run.against(&[fresh("aa")]).unwrap(), Vec::<String>::new());
+        assert!(run.against(&[fresh("bb")]).unwrap()[0].contains("it changed since the plan was made"));
+        assert!(run.against(&[]).unwrap()[0].contains("finds no evidence there any more"));
     });
 }
 

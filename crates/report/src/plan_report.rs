@@ -526,6 +526,7 @@ mod tests {
         };
         let folder = Step::Quarantine { path: "/opt/kaspersky".to_owned(), sha256: None };
         Plan {
+            approval: None,
             schema: ostrakon_plan::SCHEMA.to_owned(),
             order: OrderRef {
                 id: "bod-17-01".to_owned(),

@@ -201,14 +201,15 @@ impl StatusReport {
     pub fn of(made: Made<'_>) -> Self {
         let about = |course: &Course| made.known.iter().find(|known| known.is(&course.asset, &course.asset_name));
         let claimed = |course: &Course| {
-            // The last word of a machine counts: what was taken back is not claimed.
-            let receipts = made.receipts.iter().filter(|receipt| receipt.asset == course.asset);
-            let last = receipts.max_by(|one, other| one.at.cmp(&other.at));
-            let mine = |receipt: &Receipt| {
-                let mut own = receipt.actions.iter().filter(|action| action.findings.contains(&course.id)).peekable();
-                own.peek().is_some() && own.all(|action| ["done", "unchanged"].contains(&action.outcome.as_str()))
+            // The last word of a machine on this finding counts: what was taken back is not claimed.
+            let names = |receipt: &&Receipt| {
+                receipt.asset == course.asset && receipt.actions.iter().any(|it| it.findings.contains(&course.id))
             };
-            last.is_some_and(|receipt| receipt.outcome != "rolled-back" && mine(receipt))
+            let last = made.receipts.iter().filter(names).max_by(|one, other| one.at.cmp(&other.at));
+            last.is_some_and(|receipt| {
+                let mut own = receipt.actions.iter().filter(|it| it.findings.contains(&course.id));
+                receipt.outcome != "rolled-back" && own.all(|it| ["done", "unchanged"].contains(&it.outcome.as_str()))
+            })
         };
         let wave = |course: &Course| {
             let asset = made.plan.and_then(|plan| plan.asset(&course.asset));

@@ -12,7 +12,7 @@ use crate::recording::Recorder;
 use crate::{builtin, terminal};
 use ostrakon_ledger::Subject;
 use ostrakon_order::Order;
-use ostrakon_plan::{Approved, AssetPlan, Signed};
+use ostrakon_plan::{Approved, AssetPlan, Signed, Step};
 use ostrakon_remove::run::{Fresh, State};
 use ostrakon_remove::{Outcome, Root, Run, Told, journal::Ended};
 use serde_json::{Value, json};
@@ -29,14 +29,20 @@ pub(crate) fn run(global: &Global, args: &Remove) -> Result<u8, CommandError> {
                 let help = "ostrakon remove --plan FILE; or resume, rollback, purge";
                 return Err(CommandError::new("no plan is named", help));
             }
-            Job::of(global, &args.what, None)?.carry_out(args.dry_run, true)
+            Job::of(global, &args.what, Way::On)?.carry_out(args.dry_run, true)
         }
-        Some(RemoveCommand::Resume(what)) => Job::of(global, what, Some(&[State::Unfinished]))?.carry_out(false, false),
-        Some(RemoveCommand::Rollback(what)) => {
-            Job::of(global, what, Some(&[State::GoingBack, State::Unfinished, State::Finished]))?.rollback()
-        }
-        Some(RemoveCommand::Purge(what)) => Job::of(global, what, Some(&[State::Finished]))?.purge(),
+        Some(RemoveCommand::Resume(what)) => Job::of(global, what, Way::On)?.carry_out(false, false),
+        Some(RemoveCommand::Rollback(what)) => Job::of(global, what, Way::Back)?.rollback(),
+        Some(RemoveCommand::Purge(what)) => Job::of(global, what, Way::Back)?.purge(),
     }
+}
+
+/// Forward needs an approved plan that the linter has nothing against today. Back needs only the plan that was begun: no
+/// key that was lost and no waiver that has run out may keep a machine from being brought back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    On,
+    Back,
 }
 
 /// A removal on one asset.
@@ -57,6 +63,8 @@ struct Looked {
     /// Findings that count: id, title, presence.
     counting: Vec<(String, String, String)>,
     complete: bool,
+    /// Nothing counts, and the answer is not whole all the same.
+    open: bool,
     gaps: Vec<String>,
     json: Value,
 }
@@ -67,42 +75,47 @@ fn clock() -> String {
 }
 
 impl<'a> Job<'a> {
-    /// `states`: for a run that is gone on with, what it may be like; none: a plan is named.
-    fn of(global: &'a Global, what: &'a Removing, states: Option<&[State]>) -> Result<Self, CommandError> {
+    fn of(global: &'a Global, what: &'a Removing, way: Way) -> Result<Self, CommandError> {
         let home = Home::of(global)?;
         let root = Root::open(what.root.as_deref().unwrap_or(Path::new("/")))?;
         if root.is_live() && !rustix::process::geteuid().is_root() {
             return Err(CommandError::new("removing from this machine needs root", "sudo ostrakon remove ..."));
         }
-        let file = match (&what.plan, states) {
+        let last = last_run(&home, &root)?;
+        let file = match (&what.plan, &last) {
             (Some(file), _) => file.clone(),
-            (None, states) => last_run(&home, &root, states.unwrap_or_default())?,
+            (None, Some(last)) => last.folder.join("plan.json"),
+            (None, None) => {
+                let message = format!("there is no removal on {} in {}", root.path().display(), home.path().display());
+                let help = "name the plan with --plan FILE, the root with --root DIR, the home with --home DIR";
+                return Err(CommandError::new(message, help));
+            }
         };
         let signed = plan::read(&file)?;
-        let policy = plan::policy_of(&home, what.policy.as_deref())?;
         let today = plan::day(None)?;
-        let approved = signed.clone().approved(&home.approvers(&policy)?, today, &home.own_paths())?;
+        let digest = signed.plan.digest()?;
+        let (approved, asset) = match way {
+            Way::Back => {
+                let begun = last.filter(|last| what.plan.is_none() || last.plan == digest);
+                let begun = match begun {
+                    Some(begun) => begun,
+                    None => run_of(&home, &root, &digest)?,
+                };
+                let asset = signed.plan.asset(&begun.asset).cloned();
+                let asset =
+                    asset.ok_or_else(|| CommandError::new("the plan has not the asset it was begun for", ""))?;
+                (signed.clone().begun(&begun.plan)?, asset)
+            }
+            Way::On => {
+                let policy = plan::policy_of(&home, what.policy.as_deref())?;
+                let approved = signed.clone().approved(&home.approvers(&policy)?, today, &home.own_paths())?;
+                (approved, find(&signed, what, &root, &home)?)
+            }
+        };
         let (_, mut orders) = builtin::for_orders(global, std::slice::from_ref(&signed.plan.order.id))?;
         let order = orders.remove(0);
-        let (own, planned) = (ostrakon_report::digest(&order.text), &signed.plan.order.digest);
-        if own != *planned {
-            let help =
-                "draft a new generation under the order as it is now, or give the order it was made for with --orders";
-            return Err(CommandError::new(
-                format!("the plan is for the order {} of {planned}, and the one at hand is {own}", order.id),
-                help,
-            ));
-        }
-        let asset = find(&signed, what, &root, &home)?;
-        if let Some(wave) = signed.plan.wave(asset.wave)
-            && today < wave.begins
-            && !what.ahead
-        {
-            let message = format!("{} is in wave {}, which begins on {}", asset.name, wave.number, wave.begins);
-            return Err(CommandError::new(
-                message,
-                "wait for that day, or give --ahead if somebody decided to begin before it",
-            ));
+        if way == Way::On {
+            may_begin(&signed, &order, &asset, what, &root, today)?;
         }
         Ok(Self { global, what, home, order, signed, approved, asset, root })
     }
@@ -132,12 +145,16 @@ impl<'a> Job<'a> {
                 command.arg(option).arg(path);
             }
         }
+        if let Some(asset) = &self.what.asset {
+            command.arg("--asset").arg(asset);
+        }
         if let Some(policy) = self.home.policy_file(self.what.policy.as_deref()) {
             command.arg("--policy").arg(policy);
         }
         let output = command.stdin(Stdio::null()).stderr(Stdio::piped()).output();
         let output = output.map_err(|error| CommandError::new(format!("cannot look again: {error}"), ""))?;
-        if !matches!(output.status.code(), Some(0 | 1 | 3)) {
+        let code = output.status.code();
+        if !matches!(code, Some(0 | 1 | 3)) {
             let said = String::from_utf8_lossy(&output.stderr);
             return Err(CommandError::new(format!("cannot look again: {}", terminal::printable(said.trim())), ""));
         }
@@ -155,13 +172,14 @@ impl<'a> Job<'a> {
         let gaps = json["coverage"]["gaps"].as_array().cloned().unwrap_or_default();
         let open = gaps.iter().filter(|gap| gap["accepted_by"].is_null());
         let gaps = open.map(|gap| format!("{} ({})", text(&gap["locator"]), text(&gap["reason"]))).collect();
-        Ok(Looked { findings, counting, complete: json["coverage"]["complete"] == true, gaps, json })
+        let (complete, open) = (json["coverage"]["complete"] == true, code == Some(3));
+        Ok(Looked { findings, counting, complete, open, gaps, json })
     }
 
     fn carry_out(&self, dry: bool, anew: bool) -> Result<u8, CommandError> {
         let looked = self.look()?;
         let mut run = self.open(anew)?;
-        let against = run.against(&looked.findings);
+        let against = run.against(&looked.findings)?;
         if !against.is_empty() {
             let help = "nothing was done: look again and draft a new generation of the plan";
             return Err(CommandError::new(
@@ -186,7 +204,7 @@ impl<'a> Job<'a> {
             let _ = signal_hook::flag::register_conditional_shutdown(signal, 2, Arc::clone(&stop));
             let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
         }
-        let was_finished = run.state() == State::Finished;
+        let was_finished = matches!(run.state(), State::Finished | State::Purged);
         let outcome = run.carry_out(&stop, &mut |told| self.tell(&told))?;
         let (done, words) = match &outcome {
             Outcome::Finished { .. } if was_finished => {
@@ -201,7 +219,9 @@ impl<'a> Job<'a> {
             Outcome::RolledBack(_) => (false, String::new()),
         };
         terminal::say(self.global, &terminal::printable(&words));
-        if !was_finished {
+        // A run that was cut off right after its end has no receipt yet.
+        let told = recorder.of_plan("receipt", &self.signed.plan.digest()?);
+        if !was_finished || told.is_empty() {
             self.receipt(&mut recorder, &run, if done { "finished" } else { "stopped" })?;
         }
         if !done {
@@ -225,7 +245,7 @@ impl<'a> Job<'a> {
                     "remnant"
                 }
                 Some(_) => "still there",
-                None if looked.complete => "gone",
+                None if looked.complete && !looked.findings.iter().any(|it| it.id == finding.id) => "gone",
                 None => "not looked at",
             };
             states
@@ -255,10 +275,12 @@ impl<'a> Job<'a> {
             );
             return Ok(1);
         }
-        if !looked.complete {
+        if looked.open || !looked.complete {
+            let gaps = looked.gaps.len();
+            let words = "The second look finds nothing that counts, and its answer is not whole";
             terminal::say(
                 self.global,
-                &format!("The second look finds nothing, and {} gap(s) could hide something:", looked.gaps.len()),
+                &format!("{words}: {gaps} gap(s), or a possible finding that waits for a ruling."),
             );
             looked.gaps.iter().take(5).for_each(|gap| terminal::say(self.global, &format!("- {gap}")));
             return Ok(3);
@@ -286,12 +308,9 @@ impl<'a> Job<'a> {
     }
 
     fn purge(&self) -> Result<u8, CommandError> {
-        let run = self.open(false)?;
-        if run.state() != State::Finished {
-            return Err(CommandError::new("the removal has not ended", "ostrakon remove resume, or rollback"));
-        }
-        let (files, bytes) = run.store().size();
-        run.store().purge()?;
+        let mut run = self.open(false)?;
+        let (files, bytes) = run.kept();
+        run.purge()?;
         let mut recorder = Recorder::open(self.global, &self.home)?;
         let body = json!({"plan": self.signed.plan.digest()?, "asset": self.asset.id, "files": files, "bytes": bytes});
         recorder.append(
@@ -320,7 +339,16 @@ impl<'a> Job<'a> {
 
     /// The plan, beside its journal: going on and going back need no other file.
     fn keep_plan(&self, folder: &Path) -> Result<(), CommandError> {
-        terminal::result(Some(&folder.join("plan.json")), &self.signed.text()?)
+        let file = folder.join("plan.json");
+        terminal::result(Some(&file), &self.signed.text()?)?;
+        // Going back needs it, whatever happens to the power now.
+        let sync = |path: &Path| std::fs::File::open(path).and_then(|file| file.sync_all());
+        sync(&file).and_then(|()| sync(folder)).map_err(|error| {
+            CommandError::new(
+                format!("cannot make {} durable: {error}", file.display()),
+                "name another home with --home DIR",
+            )
+        })
     }
 
     fn receipt(&self, recorder: &mut Recorder, run: &Run<'_>, outcome: &str) -> Result<(), CommandError> {
@@ -363,24 +391,83 @@ fn find(signed: &Signed, what: &Removing, root: &Root, home: &Home) -> Result<As
     })
 }
 
-/// The plan of the run that was last worked on and is in one of `states`.
-fn last_run(home: &Home, root: &Root, states: &[State]) -> Result<PathBuf, CommandError> {
-    let mut found: Vec<(std::time::SystemTime, PathBuf)> = Vec::new();
+/// May the plan be carried out here and now?
+fn may_begin(
+    signed: &Signed,
+    order: &Order,
+    asset: &AssetPlan,
+    what: &Removing,
+    root: &Root,
+    today: jiff::civil::Date,
+) -> Result<(), CommandError> {
+    let (own, planned) = (ostrakon_report::digest(&order.text), &signed.plan.order.digest);
+    if own != *planned {
+        let help =
+            "draft a new generation under the order as it is now, or give the order it was made for with --orders";
+        let message = format!("the plan is for the order {} of {planned}, and the one at hand is {own}", order.id);
+        return Err(CommandError::new(message, help));
+    }
+    if let Some(wave) = signed.plan.wave(asset.wave)
+        && today < wave.begins
+        && !what.ahead
+    {
+        let message = format!("{} is in wave {}, which begins on {}", asset.name, wave.number, wave.begins);
+        let help = "wait for that day, or give --ahead if somebody decided to begin before it";
+        return Err(CommandError::new(message, help));
+    }
+    let runs = |step: &Step| {
+        matches!(step, Step::RemovePackage { .. } | Step::RequirePackage { .. } | Step::RemoveCertificate { .. })
+    };
+    let programs = asset.actions.iter().find(|action| runs(&action.step));
+    if let Some(action) = programs
+        && !root.is_live()
+        && !what.trust_root
+    {
+        let (id, name) = (&action.id, action.step.name());
+        let message = format!("{id} ({name}) runs programs of {} with the rights of root", root.path().display());
+        let help = "if you trust that root, say so with --trust-root; else boot it, and remove there";
+        return Err(CommandError::new(message, help));
+    }
+    Ok(())
+}
+
+/// A run of a removal in the home.
+struct Begun {
+    folder: PathBuf,
+    plan: String,
+    asset: String,
+}
+
+/// All runs on this root, with the time they were last worked on.
+fn runs_on(home: &Home, root: &Root) -> Vec<(std::time::SystemTime, Begun)> {
     let folders = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut found = Vec::new();
     for folder in folders(&home.path().join("runs")).flat_map(|run| folders(&run).collect::<Vec<_>>()) {
-        let (plan, journal) = (folder.join("plan.json"), folder.join("journal"));
-        let fits = ostrakon_remove::run::state_and_root(&journal)
-            .is_ok_and(|(state, path)| states.contains(&state) && path == root.path().to_string_lossy());
-        if fits
-            && is_there(&plan)
+        let journal = folder.join("journal");
+        if let Ok((state, [plan, asset, path])) = ostrakon_remove::run::state_and_head(&journal)
+            && state != State::New
+            && path == root.path().to_string_lossy()
+            && is_there(&folder.join("plan.json"))
             && let Ok(time) = journal.metadata().and_then(|meta| meta.modified())
         {
-            found.push((time, plan));
+            found.push((time, Begun { folder, plan, asset }));
         }
     }
-    found.sort();
-    found.pop().map(|(_, plan)| plan).ok_or_else(|| {
-        let message = format!("there is no such removal on {} in {}", root.path().display(), home.path().display());
-        CommandError::new(message, "name the plan with --plan FILE, the root with --root DIR, the home with --home DIR")
+    found.sort_by_key(|(time, _)| *time);
+    found
+}
+
+/// The run on this root that was last worked on, whatever became of it: older ones are only meant when they are named.
+fn last_run(home: &Home, root: &Root) -> Result<Option<Begun>, CommandError> {
+    Ok(runs_on(home, root).pop().map(|(_, begun)| begun))
+}
+
+/// The last run of that plan on this root.
+fn run_of(home: &Home, root: &Root, digest: &str) -> Result<Begun, CommandError> {
+    let found = runs_on(home, root).into_iter().rev().find(|(_, begun)| begun.plan == digest);
+    found.map(|(_, begun)| begun).ok_or_else(|| {
+        let message =
+            format!("this plan was not carried out on {} from {}", root.path().display(), home.path().display());
+        CommandError::new(message, "name the root with --root DIR, the home with --home DIR")
     })
 }

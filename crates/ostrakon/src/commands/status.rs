@@ -80,7 +80,10 @@ pub(crate) fn run(global: &Global, args: &ReportStatus) -> Result<u8, CommandErr
     made_of.dedup_by_key(|source| source.at.index);
     let receipts = receipts(&home, &args.receipt)?;
     let list = courses(&order, &subjects, &policy, today);
-    let answer = ostrakon_identify::identification::identify(&order, &subjects, &policy, today);
+    let now_looked = crate::looking::latest(global, subjects.clone());
+    let answer = ostrakon_identify::identification::identify(&order, &now_looked, &policy, today);
+    let waiting = answer.open().count();
+    let cut_off = now_looked.iter().filter(|subject| subject.ending.is_none()).count();
     policy_notes(global, &policy, &[(&order, answer)], today);
     let report = StatusReport::of(Made {
         order: &order,
@@ -114,7 +117,11 @@ pub(crate) fn run(global: &Global, args: &ReportStatus) -> Result<u8, CommandErr
             counts.gone, counts.total, report.validated, report.claimed, source.what
         ),
     );
-    Ok(if counts.gone + counts.excepted == counts.total { if report.open_gaps == 0 { 0 } else { 3 } } else { 1 })
+    if counts.gone + counts.excepted < counts.total {
+        return Ok(1);
+    }
+    let whole = report.open_gaps == 0 && report.never_looked_at.is_empty() && waiting == 0 && cut_off == 0;
+    Ok(if whole { 0 } else { 3 })
 }
 
 /// How was looked, for a claim: collectors and versions.

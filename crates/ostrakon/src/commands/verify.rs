@@ -83,7 +83,7 @@ pub(crate) fn run(global: &Global, args: &Verify) -> Result<u8, CommandError> {
         terminal::say(global, "What is left needs a follow-up: ostrakon plan draft --parent FILE");
         return Ok(1);
     }
-    Ok(if unseen > 0 || !answer.coverage.complete { 3 } else { 0 })
+    Ok(if unseen > 0 || !answer.coverage.complete || answer.open().next().is_some() { 3 } else { 0 })
 }
 
 fn policy_lets_go(list: &[Course], id: &str) -> bool {
