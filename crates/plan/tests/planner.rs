@@ -236,6 +236,9 @@ fn what_others_need_and_what_is_not_the_findings_is_refused() {
     for path in ["/opt", "/usr/lib", "/var/log", "/etc"] {
         assert_eq!(rules(&quarantine(path), TODAY), [Rule::SystemFolder], "{path}");
     }
+    for path in ["/%65tc/opt/x", "/opt//x", "/opt/./x", "/opt/%2e%2e/etc/x", "/home/ada"] {
+        assert_eq!(rules(&quarantine(path), TODAY), [Rule::SystemFolder], "{path}");
+    }
     assert_eq!(rules(&quarantine("/var/lib/ostrakon/runs"), TODAY), [Rule::OwnFiles]);
     let mut edited = quarantine("/opt/kaspersky");
     edited.assets[0].actions[0].step = Step::Quarantine { path: "/opt/other".to_owned(), sha256: None };
@@ -270,6 +273,25 @@ fn embedded_code_excepted_products_and_other_systems_are_left_with_a_reason() {
     assert!(reasons.iter().any(|it| it.contains("another maker's product")));
     assert!(reasons.iter().any(|it| it.contains("--root /srv/backup")));
     assert!(reasons.iter().any(|it| it.contains("CIO lets it stay until 2018-12-31: lab")));
+}
+
+#[test]
+fn what_may_stay_is_not_moved_with_what_goes() {
+    let mut agent = agent("id-pc7");
+    let folder = |path: &str| evidence(ArtifactKind::File, "file.path", path, path);
+    agent.finding.evidence.push(folder("/opt/kaspersky/klnagent64"));
+    let mut product = kesl("id-pc7");
+    product.finding.evidence.push(folder("/opt/kaspersky"));
+    let exception =
+        "[[exception]]\nproduct = \"kaspersky/klnagent\"\nby = \"CIO\"\nbecause = \"lab\"\nuntil = 2018-12-31\n";
+    let mut plan = plan_on(&[product, agent], &policy(&format!("{WAIVER}{exception}")), TODAY, false);
+    let moved: Vec<String> = plan.assets[0].actions.iter().map(|it| it.step.name()).collect();
+    assert!(moved.contains(&"/opt/kaspersky/kesl".to_owned()), "{moved:?}");
+    assert!(!moved.iter().any(|name| name == "/opt/kaspersky" || name.contains("klnagent")), "{moved:?}");
+    assert_eq!(rules(&plan, TODAY), []);
+    let last = plan.assets[0].actions.last_mut().unwrap();
+    last.step = Step::Quarantine { path: "/opt/kaspersky".to_owned(), sha256: None };
+    assert_eq!(rules(&plan, TODAY), [Rule::TouchesLeft]);
 }
 
 #[test]
@@ -313,6 +335,15 @@ fn approvals_are_counted_and_a_change_voids_them() {
     assert!(refused(whole.clone().approved(&approvers, date(2018, 7, 1), &[])).contains("waiver-expired"));
     let text = whole.text().unwrap().replacen("\"drafted\"", "\"more\": 1,\n    \"drafted\"", 1);
     assert!(Signed::parse(&text).is_err());
+    // Who must approve is part of the plan, and one key under two names is one key.
+    let text = format!("{WAIVER}[approval]\nrequired = 2\napprovers = [\"{}\", \"{}\"]\n", roe.public(), doe.public());
+    let mut own = Signed::unapproved(plan(&text));
+    let any = Approvers { required: 1, keys: vec![roe.public().clone(), doe.public().clone()] };
+    own.approve(&roe, &any, TODAY, &[]).unwrap();
+    assert!(refused(own.clone().approved(&any, TODAY, &[])).contains("names its approvers, and has 1 of 2"));
+    own.approve(&doe, &any, TODAY, &[]).unwrap();
+    own.approved(&any, TODAY, &[]).unwrap();
+
     let mut bare = Signed::unapproved(plan(""));
     assert!(refused(bare.approve(&roe, &approvers, TODAY, &[])).contains("protection-gap"));
 }

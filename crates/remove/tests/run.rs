@@ -253,6 +253,65 @@ fn a_link_above_the_path_leads_nowhere() {
 }
 
 #[test]
+#[ignore = "needs root, for a mount"]
+fn what_is_mounted_inside_is_not_emptied() {
+    let place = Place::new();
+    let (precious, inside) = (place.folder.path().join("precious"), place.root().join("opt/product/mnt"));
+    fs::create_dir_all(&precious).unwrap();
+    fs::create_dir_all(&inside).unwrap();
+    fs::write(precious.join("letter"), "mine").unwrap();
+    let mounted = Command::new("mount").arg("--bind").arg(&precious).arg(&inside).status().unwrap();
+    assert!(mounted.success());
+    let plan = approved(vec![quarantine("/opt/product")]);
+    let outcome = place.carry_out(&plan);
+    let kept = precious.join("letter").is_file() && inside.join("letter").is_file();
+    assert!(Command::new("umount").arg(&inside).status().unwrap().success());
+    let Outcome::Failed(why) = outcome else { panic!("it went on") };
+    assert!(why.contains("/opt/product/mnt: something is mounted there"), "{why}");
+    assert!(kept);
+    assert_eq!(place.carry_out(&plan), Outcome::Finished { changed: 1 });
+}
+
+#[test]
+fn what_one_item_meets_stops_no_other() {
+    let place = Place::new();
+    for name in ["one", "two", "two/deep"] {
+        fs::create_dir_all(place.root().join("opt").join(name)).unwrap();
+    }
+    fs::write(place.root().join("opt/one/file"), "1").unwrap();
+    fs::write(place.root().join("opt/two/deep/file"), "2").unwrap();
+    let plan = approved(vec![quarantine("/opt/one"), quarantine("/opt/two")]);
+    place.carry_out(&plan);
+    // A file where a folder was.
+    fs::create_dir(place.root().join("opt/two")).unwrap();
+    fs::write(place.root().join("opt/two/deep"), "in the way").unwrap();
+    let Outcome::RolledBack(left) = place.rollback(&plan) else { panic!("not taken back") };
+    assert_eq!(left.len(), 2, "{left:?}");
+    assert_eq!(fs::read_to_string(place.root().join("opt/one/file")).unwrap(), "1");
+    // Out of the way, the rest comes back too.
+    fs::remove_file(place.root().join("opt/two/deep")).unwrap();
+    assert_eq!(place.rollback(&plan), Outcome::RolledBack(Vec::new()));
+    assert_eq!(fs::read_to_string(place.root().join("opt/two/deep/file")).unwrap(), "2");
+}
+
+#[test]
+fn a_unit_with_a_file_of_the_administrators_own_is_stopped_too() {
+    let place = Place::new();
+    let units = place.root().join("etc/systemd/system");
+    fs::create_dir_all(units.join("multi-user.target.wants")).unwrap();
+    fs::write(units.join("kesl.service"), "[Service]\n").unwrap();
+    symlink("/etc/systemd/system/kesl.service", units.join("multi-user.target.wants/kesl.service")).unwrap();
+    symlink("kesl.service", units.join("scanner.service")).unwrap();
+    let plan = approved(vec![Step::StopUnit { unit: "kesl.service".to_owned() }]);
+    assert_eq!(place.carry_out(&plan), Outcome::Finished { changed: 1 });
+    assert!(fs::symlink_metadata(units.join("multi-user.target.wants/kesl.service")).is_err());
+    assert!(fs::symlink_metadata(units.join("scanner.service")).is_err());
+    assert!(units.join("kesl.service").is_file());
+    assert_eq!(place.rollback(&plan), Outcome::RolledBack(Vec::new()));
+    assert_eq!(fs::read_link(units.join("scanner.service")).unwrap(), Path::new("kesl.service"));
+}
+
+#[test]
 fn a_unit_is_disabled_and_masked_and_comes_back() {
     let place = Place::new();
     let units = place.root().join("etc/systemd/system");
