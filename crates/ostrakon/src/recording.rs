@@ -133,6 +133,13 @@ impl Recorder {
         self.append("report", vec![Of::of(name, sha256)], body)
     }
 
+    /// Is there a receipt of that run?
+    pub(crate) fn has_receipt(&self, run: &str) -> bool {
+        let fits =
+            |entry: &Entry| entry.kind == "receipt" && entry.body.get("run").and_then(Value::as_str) == Some(run);
+        self.entries.iter().any(|(entry, _)| fits(entry))
+    }
+
     /// The entries of a kind whose body names this plan.
     pub(crate) fn of_plan(&self, kind: &str, plan: &str) -> Vec<Source> {
         let sha256 = plan.trim_start_matches("sha256:");

@@ -44,6 +44,9 @@ fn whole_way(way: &Way, ask: &[&str], known: &str, unknown: &str) {
     way.policy(&format!("{POLICY}{WAIVER}"));
     way.does(0, DRAFT);
     way.does(0, APPROVE);
+    // Its package manager and the scripts are that root's own programs.
+    let refused = way.does(2, &REMOVE.replace(" --trust-root", ""));
+    assert!(says(&refused, "--trust-root"), "{refused}");
     way.does(0, &format!("{REMOVE} --dry-run"));
     assert_eq!(differences(&before, &way.listing()), NOTHING);
     way.does(0, REMOVE);
@@ -330,11 +333,7 @@ fn cut_off(way: &Way, calls: &str, step: usize) {
         assert!(ended || cut.status.signal() == Some(9), "{calls} {at}: {}", said(&cut));
         let mut begun = way.is_under_way();
         if ended || round % 2 == 0 {
-            let mut on = way.run(RESUME);
-            if says(&said(&on), "there is no such removal") {
-                // Not begun, or all was done but the last look.
-                on = way.run(REMOVE);
-            }
+            let on = way.run(if begun { RESUME } else { REMOVE });
             assert_eq!(on.status.code(), Some(0), "{calls} {at}: {}", said(&on));
             assert!(way.receipts() > receipts, "{calls} {at}: the ledger has no receipt of the removal");
             begun = true;
@@ -381,18 +380,22 @@ fn cut_off_going_back(way: &Way, calls: &str, step: usize) {
 #[test]
 #[ignore = "needs root, strace, attr, acl, e2fsprogs and libcap2-bin"]
 fn a_removal_that_is_cut_off_anywhere_goes_on_or_back() {
-    let way = Way::to(|root| sample_with_metadata(root, &[]));
+    let way = Way::to(sample);
     way.plan();
     cut_off(&way, JOURNAL, 1);
+    let way = Way::to(|root| sample_with_metadata(root, &[]));
+    way.plan();
     cut_off(&way, NAMES, 41);
 }
 
 #[test]
 #[ignore = "needs root, strace, attr, acl, e2fsprogs and libcap2-bin"]
 fn a_way_back_that_is_cut_off_anywhere_is_gone_to_its_end() {
-    let way = Way::to(|root| sample_with_metadata(root, &[]));
+    let way = Way::to(sample);
     way.plan();
     cut_off_going_back(&way, JOURNAL, 1);
+    let way = Way::to(|root| sample_with_metadata(root, &[]));
+    way.plan();
     cut_off_going_back(&way, NAMES, 37);
 }
 
@@ -401,9 +404,9 @@ fn a_way_back_that_is_cut_off_anywhere_is_gone_to_its_end() {
 fn a_package_survives_cuts_on_both_ways() {
     let way = troubled("orderly");
     way.plan();
-    cut_off(&way, JOURNAL, 3);
-    cut_off(&way, NAMES, 9);
-    cut_off_going_back(&way, NAMES, 9);
+    cut_off(&way, JOURNAL, 4);
+    cut_off(&way, NAMES, 13);
+    cut_off_going_back(&way, NAMES, 13);
 }
 
 #[test]
@@ -544,7 +547,7 @@ fn two_must_approve_where_the_policy_wants_two() {
     approve(0, "one");
     approve(2, "three");
     let refused = way.does(2, REMOVE);
-    assert!(says(&refused, "the plan has 1 of 2 approval(s)"), "{refused}");
+    assert!(says(&refused, "has 1 of 2 approval(s)"), "{refused}");
     approve(0, "two");
     way.does(0, REMOVE);
 }

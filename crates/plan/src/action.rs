@@ -109,6 +109,19 @@ pub enum Manager {
 }
 
 impl Manager {
+    /// The attribute by which its packages are seen.
+    pub const fn attribute(self) -> &'static str {
+        match self {
+            Self::Dpkg => "deb.name",
+            Self::Rpm => "rpm.name",
+            Self::Apk => "apk.name",
+            Self::Flatpak => "flatpak.id",
+            Self::Snap => "snap.name",
+            Self::Npm => "npm.name",
+            Self::Pip => "pypi.name",
+        }
+    }
+
     /// Its word.
     pub const fn word(self) -> &'static str {
         match self {

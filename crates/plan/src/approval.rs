@@ -131,7 +131,7 @@ impl Signed {
         if has >= own.required.max(1) as usize {
             return Ok(Vec::new());
         }
-        faults.push(format!("the plan names its approvers, and has {has} of {} approval(s)", own.required.max(1)));
+        faults.push(format!("the plan has {has} of {} approval(s) by the approvers it names", own.required.max(1)));
         Ok(faults)
     }
 

@@ -340,7 +340,10 @@ fn approvals_are_counted_and_a_change_voids_them() {
     let mut own = Signed::unapproved(plan(&text));
     let any = Approvers { required: 1, keys: vec![roe.public().clone(), doe.public().clone()] };
     own.approve(&roe, &any, TODAY, &[]).unwrap();
-    assert!(refused(own.clone().approved(&any, TODAY, &[])).contains("names its approvers, and has 1 of 2"));
+    assert!(
+        refused(own.clone().approved(&any, TODAY, &[]))
+            .contains("the plan has 1 of 2 approval(s) by the approvers it names")
+    );
     own.approve(&doe, &any, TODAY, &[]).unwrap();
     own.approved(&any, TODAY, &[]).unwrap();
 

@@ -104,15 +104,26 @@ fn files_in(machine: &Machine<'_>, folder: &str, keep: &dyn Fn(&[u8]) -> bool) -
 }
 
 /// The files that the manager keeps for this package alone.
-fn own_records(machine: &Machine<'_>, manager: Manager, package: &str) -> Vec<Vec<u8>> {
+fn own_records(machine: &Machine<'_>, manager: Manager, package: &str, files: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let of_package = |name: &[u8]| {
         let rest = name.strip_prefix(package.split(':').next().unwrap_or_default().as_bytes());
         rest.is_some_and(|rest| rest.starts_with(b".") || rest.starts_with(b":"))
     };
-    match manager {
-        Manager::Dpkg => files_in(machine, "/var/lib/dpkg/info", &of_package),
-        _ => Vec::new(),
+    if manager != Manager::Dpkg {
+        return Vec::new();
     }
+    let mut list = files_in(machine, "/var/lib/dpkg/info", &of_package);
+    // What Debian's helper keeps of the units that the package has enabled.
+    let units: Vec<&[u8]> = files.iter().filter_map(|path| path.rsplit(|byte| *byte == b'/').next()).collect();
+    let of_unit = |name: &[u8]| units.contains(&name.strip_suffix(b".dsh-also").unwrap_or(name));
+    for state in ["enabled", "masked"] {
+        let folder = format!("/var/lib/systemd/deb-systemd-helper-{state}");
+        list.extend(files_in(machine, &folder, &of_unit));
+        for below in files_in(machine, &folder, &|name| name.ends_with(b".wants") || name.ends_with(b".requires")) {
+            list.extend(files_in(machine, &String::from_utf8_lossy(&below), &of_unit));
+        }
+    }
+    list
 }
 
 /// The files of the manager that say which packages there are.
@@ -154,7 +165,7 @@ pub(crate) fn remove(
     let saved = machine.saved(action)?.len();
     if saved < 1 {
         let mut paths = owned(machine, manager, package)?;
-        paths.extend(own_records(machine, manager, package));
+        paths.extend(own_records(machine, manager, package, &paths));
         machine.save(action, &paths, true)?;
     }
     if saved < 2 {
@@ -232,6 +243,23 @@ fn hold(machine: &Machine<'_>, manager: Manager) -> Result<Option<std::fs::File>
     Ok(Some(file))
 }
 
+/// A dpkg that was ended leaves what it had noted beside its database, where it counts for more: dpkg itself is asked to
+/// take that in, by telling it to change nothing.
+fn settle(machine: &mut Machine<'_>, action: &Action) -> Result<(), RemoveError> {
+    let began = Instant::now();
+    while !files_in(machine, "/var/lib/dpkg/updates", &|_| true).is_empty() {
+        let ran = machine.run(action, "dpkg", &["--set-selections"])?;
+        if ran.succeeded() {
+            return Ok(());
+        }
+        if !ran.output.contains("locked by another process") || began.elapsed() > machine.deadline {
+            return Err(machine.failed(action, ran.told()));
+        }
+        std::thread::sleep(std::time::Duration::from_secs(1));
+    }
+    Ok(())
+}
+
 /// Must the database be left as it is, because others have changed it since the removal? Where a package's entry can be put
 /// back by itself, only if the package was installed again.
 pub(crate) fn is_changed(
@@ -255,6 +283,9 @@ pub(crate) fn bring_back(
     package: &str,
     changed: bool,
 ) -> Result<Vec<String>, RemoveError> {
+    if manager == Manager::Dpkg {
+        settle(machine, action)?;
+    }
     let held = hold(machine, manager)?;
     let records = format!("/var/lib/dpkg/info/{}", package.split(':').next().unwrap_or_default());
     let over = |path: &str| !changed && path.starts_with(&records);
@@ -301,16 +332,24 @@ fn entry_back(
     let Some(then) = saved_text(machine, saved, file)? else { return Ok(()) };
     let name = format!("{key}{}", package.split(':').next().unwrap_or_default());
     let is_own = |entry: &str| entry.lines().any(|line| line.trim_end() == name);
+    let mut whole = false;
     crate::hosts::change(machine, file, |now| {
-        let (then, now) = (String::from_utf8_lossy(&then).into_owned(), String::from_utf8_lossy(now).into_owned());
+        let (text, now) = (String::from_utf8_lossy(&then).into_owned(), String::from_utf8_lossy(now).into_owned());
         let entries = |text: &str| text.split("\n\n").map(|it| it.trim_matches('\n').to_owned()).collect::<Vec<_>>();
         let mut list: Vec<String> = entries(&now).into_iter().filter(|it| !it.is_empty() && !is_own(it)).collect();
         // Where it stood, so that a database nobody else has changed is what it was.
-        for (at, entry) in entries(&then).into_iter().enumerate().filter(|(_, entry)| is_own(entry)) {
+        for (at, entry) in entries(&text).into_iter().enumerate().filter(|(_, entry)| is_own(entry)) {
             list.insert(at.min(list.len()), entry);
         }
-        (list.join("\n\n") + "\n\n").into_bytes()
-    })
+        let new = (list.join("\n\n") + "\n\n").into_bytes();
+        whole = new == then;
+        new
+    })?;
+    if whole {
+        // Its times too, then.
+        machine.store.restore(machine.root, saved.map_or(&[], std::slice::from_ref), &|_| false);
+    }
+    Ok(())
 }
 
 /// Puts the package's line back into a list of names.

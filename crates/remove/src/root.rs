@@ -75,7 +75,12 @@ impl Root {
             return Err(RemoveError::Refused(vec![format!("{} is no path of a file", shown(path))]));
         }
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        match rustix::fs::openat2(&self.fd, relative(above), FOLDER, Mode::empty(), resolve) {
+        let opened = match rustix::fs::openat2(&self.fd, relative(above), FOLDER, Mode::empty(), resolve) {
+            // No kernel takes a path over 4,095 bytes in one go.
+            Err(Errno::NAMETOOLONG) => self.open_by_parts(above),
+            other => other,
+        };
+        match opened {
             Ok(folder) => Ok(Some(Spot { folder, name: OsString::from_vec(name.to_vec()) })),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
             Err(Errno::LOOP | Errno::XDEV) => {
@@ -83,6 +88,15 @@ impl Root {
             }
             Err(errno) => Err(RemoveError::io(&self.host(path))(errno.into())),
         }
+    }
+
+    fn open_by_parts(&self, path: &[u8]) -> Result<OwnedFd, Errno> {
+        let step = FOLDER | OFlags::NOFOLLOW;
+        let mut at = rustix::fs::openat(&self.fd, ".", step, Mode::empty())?;
+        for part in path.split(|byte| *byte == b'/').filter(|part| !part.is_empty()) {
+            at = rustix::fs::openat(&at, part, step, Mode::empty())?;
+        }
+        Ok(at)
     }
 
     /// The place of `path`, with the folders above it made if need be.

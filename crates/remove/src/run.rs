@@ -214,8 +214,9 @@ impl<'a> Run<'a> {
             let file = |it: &&&FreshEvidence| it.locator.split('!').next().unwrap_or_default().to_owned();
             let rests = match &action.step {
                 Step::RequirePackage { .. } | Step::BlockNames { .. } => true,
-                Step::RemovePackage { package, version, .. } => {
-                    let own = evidence.iter().filter(|it| it.value == *package && it.attribute.ends_with(".name"));
+                Step::RemovePackage { manager, package, version, .. } => {
+                    let by = manager.attribute();
+                    let own = evidence.iter().filter(|it| it.value == *package && it.attribute == by);
                     let other = own.clone().find(|it| !version.is_empty() && it.version != *version);
                     if let Some(other) = other {
                         list.push(format!("{name}: version {version} was planned, and {} is there now", other.version));

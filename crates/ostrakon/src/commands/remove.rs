@@ -86,7 +86,8 @@ impl<'a> Job<'a> {
             (Some(file), _) => file.clone(),
             (None, Some(last)) => last.folder.join("plan.json"),
             (None, None) => {
-                let message = format!("there is no removal on {} in {}", root.path().display(), home.path().display());
+                let message =
+                    format!("there is no such removal on {} in {}", root.path().display(), home.path().display());
                 let help = "name the plan with --plan FILE, the root with --root DIR, the home with --home DIR";
                 return Err(CommandError::new(message, help));
             }
@@ -179,6 +180,10 @@ impl<'a> Job<'a> {
     fn carry_out(&self, dry: bool, anew: bool) -> Result<u8, CommandError> {
         let looked = self.look()?;
         let mut run = self.open(anew)?;
+        if !anew && matches!(run.state(), State::New | State::RolledBack) {
+            let message = format!("there is no such removal on {} to go on with", self.root.path().display());
+            return Err(CommandError::new(message, "ostrakon remove --plan FILE begins one"));
+        }
         let against = run.against(&looked.findings)?;
         if !against.is_empty() {
             let help = "nothing was done: look again and draft a new generation of the plan";
@@ -220,8 +225,7 @@ impl<'a> Job<'a> {
         };
         terminal::say(self.global, &terminal::printable(&words));
         // A run that was cut off right after its end has no receipt yet.
-        let told = recorder.of_plan("receipt", &self.signed.plan.digest()?);
-        if !was_finished || told.is_empty() {
+        if !was_finished || !recorder.has_receipt(&run_name(&run)) {
             self.receipt(&mut recorder, &run, if done { "finished" } else { "stopped" })?;
         }
         if !done {
@@ -365,12 +369,18 @@ impl<'a> Job<'a> {
         terminal::result(Some(&file), &String::from_utf8_lossy(&bytes))?;
         let count = |word: &str| run.receipts().iter().filter(|it| it.outcome == word).count();
         let body = json!({
-            "plan": plan, "asset": self.asset.id, "outcome": outcome,
+            "plan": plan, "asset": self.asset.id, "outcome": outcome, "run": run_name(run),
             "done": count("done"), "unchanged": count("unchanged"), "failed": count("failed"), "rolled_back": count("rolled-back"),
         });
         recorder.append("receipt", vec![Subject::of(self.asset.name.as_str(), digest)], body)?;
         Ok(())
     }
+}
+
+/// What names a run in the ledger: the last two parts of its folder.
+fn run_name(run: &Run<'_>) -> String {
+    let parts: Vec<_> = run.folder().iter().map(|part| part.to_string_lossy()).collect();
+    parts[parts.len().saturating_sub(2)..].join("/")
 }
 
 /// The part of the plan that is for this machine.

@@ -23,9 +23,9 @@ expires = 2099-12-31
 
 pub(crate) const DRAFT: &str = "plan draft before.ostrakon --order bod-17-01 --out plan.json";
 pub(crate) const APPROVE: &str = "plan approve --plan plan.json --key r.roe";
-pub(crate) const REMOVE: &str = "remove --plan plan.json --root root";
-pub(crate) const RESUME: &str = "remove resume --root root";
-pub(crate) const BACK: &str = "remove rollback --root root";
+pub(crate) const REMOVE: &str = "remove --plan plan.json --root root --trust-root";
+pub(crate) const RESUME: &str = "remove resume --root root --trust-root";
+pub(crate) const BACK: &str = "remove rollback --root root --trust-root";
 
 pub(crate) fn program() -> PathBuf {
     Command::cargo_bin("ostrakon").unwrap().get_program().into()
