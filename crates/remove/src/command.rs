@@ -153,13 +153,13 @@ pub(crate) fn ask(root: &Root, deadline: Duration, program: &str, arguments: &[&
     let mut child = start(root, program, arguments)?;
     let (out, err) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
     let (send, arrived) = channel();
-    let (send_err, _arrived_err) = channel();
+    let (send_err, arrived_err) = channel();
     drain(child.stdout.take(), Arc::clone(&out), LONGEST_ANSWER + 1, send);
     drain(child.stderr.take(), Arc::clone(&err), MOST_OUTPUT, send_err);
     let status = wait(&mut child, deadline, program)?;
     let line = line_of(program, arguments);
     let refused = |why: &str| RemoveError::Refused(vec![format!("`{line}` cannot be asked: {why}")]);
-    let whole = arrived.recv_timeout(deadline.max(ARRIVAL)).is_ok();
+    let whole = arrived.recv_timeout(deadline.max(ARRIVAL)).is_ok() && arrived_err.recv_timeout(ARRIVAL).is_ok();
     let text = |kept: &Mutex<Vec<u8>>| {
         kept.lock().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     };

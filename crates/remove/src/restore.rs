@@ -28,7 +28,8 @@ impl Store {
         let mut files: BTreeMap<&str, &Item> = BTreeMap::new();
         for manifest in manifests {
             for item in manifest.items.iter().filter(|item| item.kind == Kind::Folder) {
-                folders.entry(&item.path).or_insert((item, manifest.shared_folders));
+                let known = folders.entry(&item.path).or_insert((item, true));
+                known.1 &= manifest.shared_folders;
             }
         }
         for item in manifests.iter().rev().flat_map(|manifest| &manifest.items) {
@@ -216,9 +217,16 @@ fn folder(root: &Root, item: &Item, shared: bool) -> Result<bool, String> {
         Ok(meta) if meta.is_dir() => !shared,
         Ok(_) => return Err(TAKEN.to_owned()),
         Err(_) => {
-            // For nobody else until it is as it was.
-            let made = std::fs::DirBuilder::new().mode(0o700).create(spot.path());
-            made.map_err(|error| error.to_string())?;
+            // It takes its name once it is dressed: a cut leaves no folder behind that others cannot enter.
+            let part = spot.part();
+            let make = || -> std::io::Result<()> {
+                let _ = std::fs::remove_dir(&part);
+                std::fs::DirBuilder::new().mode(0o700).create(&part)?;
+                dress(&part, &Item { flags: 0, ..item.clone() })?;
+                std::fs::rename(&part, spot.path())?;
+                spot.sync()
+            };
+            make().map_err(|error| error.to_string())?;
             true
         }
     };

@@ -156,6 +156,17 @@ impl Way {
         text.lines().filter_map(|line| line.split_once(' ')).map(|(path, it)| (path.into(), it.into())).collect()
     }
 
+    /// When each name was last touched, even if it was put back; what a package manager writes when it is asked left out.
+    pub(crate) fn touched(&self) -> Vec<String> {
+        let form = "%P %i %m %U %G %s %T@ %C@\\n";
+        let found = Command::new("find").arg(&self.root).args(["-printf", form]).output().unwrap();
+        let text = String::from_utf8_lossy(&found.stdout).into_owned();
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.retain(|line| !line.starts_with("var/lib/rpm"));
+        lines.sort();
+        lines
+    }
+
     /// How many receipts the ledger has.
     pub(crate) fn receipts(&self) -> usize {
         self.does(0, "ledger list").lines().filter(|line| line.contains(" receipt ")).count()
