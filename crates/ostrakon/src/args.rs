@@ -366,7 +366,7 @@ pub(crate) enum PlanCommand {
     Edit(PlanEdit),
     /// Approve a plan with a key; any change afterwards voids it
     Approve(PlanApprove),
-    /// Write a part of the plan for one asset, or the whole, to a file
+    /// Write the plan in another form
     Export {
         /// The plan file
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -509,7 +509,7 @@ pub(crate) struct Removing {
     /// Leave out this folder or file when looking; it is a gap, which the policy may accept
     #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) exclude: Vec<PathBuf>,
-    /// How long a package manager or a uninstaller may take, in seconds
+    /// How long a package manager or an uninstaller may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     pub(crate) deadline: u64,
     /// Do not wait for the wave's first day

@@ -441,21 +441,30 @@ pub(crate) fn of_bundle(file: &Path, recogniser: &Recogniser) -> Result<Subject,
 
 /// Of several looks at one place of one asset the latest counts; the others are said and left out. Looks at other places
 /// of it, two disks of one machine, count beside each other.
-pub(crate) fn latest(global: &Global, mut subjects: Vec<Subject>) -> Vec<Subject> {
+pub(crate) fn latest(global: &Global, subjects: Vec<Subject>) -> Vec<Subject> {
+    let kept = latest_quietly(subjects.clone());
+    for subject in &subjects {
+        let (asset, place) = (&subject.look.asset, &subject.look.place);
+        let same = |known: &&Subject| known.look.asset == *asset && known.look.place == *place;
+        if let Some(known) = kept.iter().find(same).filter(|known| known.look.started != subject.look.started) {
+            let text = format!(
+                "Two looks at {} ({place}): the one of {} counts. If they are two assets, look with --asset NAME.",
+                asset.name, known.look.started
+            );
+            terminal::say(global, &terminal::printable(&text));
+        }
+    }
+    kept
+}
+
+/// The same, where looks of all times are what is asked for.
+pub(crate) fn latest_quietly(mut subjects: Vec<Subject>) -> Vec<Subject> {
     let mut kept: Vec<Subject> = Vec::new();
     subjects.sort_by(|one, other| other.look.started.cmp(&one.look.started));
     for subject in subjects {
         let (asset, place) = (&subject.look.asset, &subject.look.place);
-        let same = |known: &&Subject| known.look.asset == *asset && known.look.place == *place;
-        match kept.iter().find(same) {
-            None => kept.push(subject),
-            Some(known) => {
-                let text = format!(
-                    "Two looks at {} ({place}): the one of {} counts. If they are two assets, look with --asset NAME.",
-                    asset.name, known.look.started
-                );
-                terminal::say(global, &terminal::printable(&text));
-            }
+        if !kept.iter().any(|known| known.look.asset == *asset && known.look.place == *place) {
+            kept.push(subject);
         }
     }
     kept.reverse();

@@ -135,9 +135,7 @@ fn asset(input: &Input<'_>, about: &About, plan: &mut Plan) {
     }
     let controls = controls(input, &own);
     let staying = input.findings.iter().map(|judged| &judged.finding).filter(|finding| {
-        finding.asset == about.asset.id
-            && finding.presence <= Presence::Dormant
-            && plan.left.iter().any(|left| left.finding.id == finding.id)
+        finding.asset == about.asset.id && plan.left.iter().any(|left| left.finding.id == finding.id)
     });
     let spared: BTreeSet<String> = staying
         .flat_map(|finding| &finding.evidence)

@@ -244,7 +244,7 @@ fn controls(plan: &Plan, asset: &AssetPlan, today: Date, refuse: &mut impl FnMut
 
 /// What a finding left to people needs must not go with another.
 fn spared(plan: &Plan, asset: &AssetPlan, refuse: &mut impl FnMut(Rule, String)) {
-    let left = plan.left.iter().filter(|left| left.asset == asset.id && left.finding.presence <= Presence::Dormant);
+    let left = plan.left.iter().filter(|left| left.asset == asset.id && left.finding.presence <= Presence::Remnant);
     for left in left {
         for action in &asset.actions {
             for path in action.step.paths() {

@@ -68,7 +68,16 @@ pub(crate) fn of(findings: &[&Finding], dossiers: &BTreeMap<String, Dossier>, sp
             }
         }
         if !done {
-            left.push((finding.id.clone(), why_not(finding)));
+            let mut all = finding.evidence.iter().filter(|it| !is_shared_list(it)).peekable();
+            let kept = all.peek().is_some()
+                && all.all(|it| {
+                    spared
+                        .iter()
+                        .any(|place| place == path(it) || is_below(path(it), place) || is_below(place, path(it)))
+                });
+            let why =
+                if kept { "what it lies in belongs to something that may stay".to_owned() } else { why_not(finding) };
+            left.push((finding.id.clone(), why));
         }
     }
     let mut all: Vec<(Place, Step, BTreeSet<String>)> = all.into_values().collect();

@@ -459,10 +459,10 @@ impl<'a> Run<'a> {
 
     /// Gives up the way back: what was saved is deleted, the journal stays.
     pub fn purge(&mut self) -> Result<(), RemoveError> {
-        if !matches!(self.state(), State::Finished | State::Purged) {
+        if !matches!(self.state(), State::Finished | State::Purged | State::RolledBack) {
             return Err(RemoveError::Refused(vec!["the removal has not ended".to_owned()]));
         }
-        if self.state() == State::Finished {
+        if self.state() != State::Purged {
             self.machine().write(Event::Purged)?;
         }
         self.store.purge()

@@ -64,7 +64,18 @@ pub(crate) fn draft(global: &Global, args: &PlanDraft) -> Result<u8, CommandErro
     let generation = parent.as_ref().map_or(1, |parent| parent.plan.generation + 1);
     let out = match &args.out {
         Some(out) => out.clone(),
-        None => home.folder("plans")?.join(format!("{}-{generation}.json", order.id)),
+        None => {
+            // A plan that is there may be approved: it is never written over unasked.
+            let folder = home.folder("plans")?;
+            let name = |number: u32| {
+                folder.join(format!(
+                    "{}-{generation}{}.json",
+                    order.id,
+                    if number == 0 { String::new() } else { format!("-{number}") }
+                ))
+            };
+            (0..).map(name).find(|file| !crate::home::is_there(file)).unwrap_or_else(|| name(0))
+        }
     };
     // Everything that must be made outside the lock is made before it.
     home.ledger(global)?;

@@ -256,13 +256,24 @@ impl<'a> Job<'a> {
                 .push(json!({"finding": finding.id, "title": finding.title, "was": finding.presence, "state": state}));
             terminal::say(self.global, &format!("{state:13} {} ({})", finding.title, finding.id));
         }
+        // What the policy lets stay is no failure of the removal.
+        let policy = plan::policy_of(&self.home, self.what.policy.as_deref())?;
+        let today = plan::day(None)?;
+        let excepted = |id: &str| {
+            let list = looked.json["findings"].as_array();
+            let finding = list.into_iter().flatten().find(|finding| finding["id"] == id);
+            let word = |key: &str| finding.and_then(|it| it[key].as_str()).unwrap_or_default();
+            let product = format!("{}/{}", word("vendor"), word("product"));
+            policy.planning.excepts(id, &product, [&self.asset.id, &self.asset.name], today).is_some()
+        };
         let new: Vec<&(String, String, String)> = looked
             .counting
             .iter()
             .filter(|(id, ..)| !self.asset.findings.iter().any(|finding| finding.id == *id))
             .collect();
         for (id, title, presence) in &new {
-            terminal::say(self.global, &format!("also there    {title} ({id}), {presence}: not in this plan"));
+            let why = if excepted(id) { "an exception lets it stay" } else { "not in this plan" };
+            terminal::say(self.global, &format!("also there    {title} ({id}), {presence}: {why}"));
         }
         let bytes =
             serde_json::to_vec_pretty(&looked.json).map_err(|error| CommandError::new(error.to_string(), ""))?;
@@ -272,7 +283,7 @@ impl<'a> Job<'a> {
             "complete": looked.complete, "open_gaps": looked.gaps.len(),
         });
         recorder.append("verification", vec![Subject::of(self.asset.name.as_str(), digest)], body)?;
-        if !looked.counting.is_empty() {
+        if looked.counting.iter().any(|(id, ..)| !excepted(id)) {
             terminal::say(
                 self.global,
                 "The second look still finds something in scope. Draft a follow-up: ostrakon plan draft --parent FILE",
@@ -289,7 +300,8 @@ impl<'a> Job<'a> {
             looked.gaps.iter().take(5).for_each(|gap| terminal::say(self.global, &format!("- {gap}")));
             return Ok(3);
         }
-        terminal::say(self.global, "The second look, over whole coverage, finds nothing in scope.");
+        let words = if looked.counting.is_empty() { "nothing in scope" } else { "nothing in scope but what may stay" };
+        terminal::say(self.global, &format!("The second look, over whole coverage, finds {words}."));
         Ok(0)
     }
 

@@ -80,7 +80,7 @@ pub(crate) fn run(global: &Global, args: &ReportStatus) -> Result<u8, CommandErr
     made_of.dedup_by_key(|source| source.at.index);
     let receipts = receipts(&home, &args.receipt)?;
     let list = courses(&order, &subjects, &policy, today);
-    let now_looked = crate::looking::latest(global, subjects.clone());
+    let now_looked = crate::looking::latest_quietly(subjects.clone());
     let answer = ostrakon_identify::identification::identify(&order, &now_looked, &policy, today);
     let waiting = answer.open().count();
     let cut_off = now_looked.iter().filter(|subject| subject.ending.is_none()).count();
