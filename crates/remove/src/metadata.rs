@@ -110,7 +110,9 @@ pub(crate) fn set_flags(at: &Path, flags: u32) -> std::io::Result<()> {
 
 fn set_flags_of(file: &File, flags: u32) -> std::io::Result<()> {
     let now = rustix::fs::ioctl_getflags(file)?;
-    Ok(rustix::fs::ioctl_setflags(file, (now & !KEPT) | IFlags::from_bits_retain(flags))?)
+    // Bits the crate has no name for, such as that of extents, stay: without it the file would be laid out anew, or refused.
+    let bits = (now.bits() & !KEPT.bits()) | flags;
+    Ok(rustix::fs::ioctl_setflags(file, IFlags::from_bits_retain(bits))?)
 }
 
 /// Gives what lies at `at` the owner, mode, attributes, times and flags of `item`, in the order in which they stay. It must
