@@ -36,6 +36,14 @@ pub trait File {
     /// between, and end where they give none.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, Fault>;
 
+    /// Can it be read at any place at the cost of the place alone? Else it is best read once, from its start on.
+    fn is_random(&self) -> bool {
+        true
+    }
+
+    /// A promise: nothing before this offset is read again. Files that cost memory then let go of it.
+    fn forget(&self, _before: u64) {}
+
     /// The whole file, or a fault of reason `limit` if it is larger than `limit` bytes.
     fn read_all(&self, limit: u64) -> Result<Vec<u8>, Fault> {
         let size = self.size()?;
