@@ -71,6 +71,8 @@ pub(crate) struct FolderHit {
     pub(crate) executables: u64,
     /// How much of the path lies above the part that the indicator names.
     pub(crate) root: usize,
+    /// Some of it lies in no copy.
+    pub(crate) own: bool,
 }
 
 impl Hits {
@@ -84,6 +86,7 @@ impl Hits {
             folder.files += more.files;
             folder.executables += more.executables;
             folder.root = more.root;
+            folder.own |= more.own;
         }
     }
 

@@ -103,7 +103,7 @@ pub fn explain(recogniser: &Recogniser, artifact: &Artifact) -> Explanation {
 fn found(recogniser: &Recogniser, artifact: &Artifact) -> Vec<Finding> {
     let mut hits = Hits::default();
     recogniser.artifact(artifact, &mut hits);
-    gather(recogniser, "explained", hits)
+    gather(recogniser, "explained", &[], hits)
 }
 
 /// Runs the lookalikes of every dossier: what each is taken for beyond what it may be.

@@ -54,8 +54,11 @@ const PACKAGES: [Attribute; 3] =
 type Group = (usize, usize, String, u8);
 
 /// Gathers `hits` of one asset into findings, strongest first.
-pub fn gather(recogniser: &Recogniser, asset: &str, hits: Hits) -> Vec<Finding> {
-    let roots = roots(&hits);
+///
+/// `layers`: what together is the asset's own root, such as the layers of an image.
+pub fn gather(recogniser: &Recogniser, asset: &str, layers: &[Locator], hits: Hits) -> Vec<Finding> {
+    let mut roots = roots(&hits);
+    roots.retain(|root| !layers.iter().any(|layer| layer.as_str() == root));
     let needs = hits.needs.clone();
     let ours = Own { packages: vendors_packages(recogniser, &hits), folders: vendors_folders(recogniser, &hits) };
     let mut groups: BTreeMap<Group, Vec<Evidence>> = BTreeMap::new();
@@ -197,7 +200,8 @@ fn of_folder(
     let alone = if folder.executables > 0 { Presence::Dormant } else { Presence::Remnant };
     let presence = indicator.presence.unwrap_or(alone);
     let root = root_of(&base, roots).to_owned();
-    let presence = if presence == Presence::Installed && !root.is_empty() { Presence::Dormant } else { presence };
+    let copy = !folder.own || !root.is_empty();
+    let presence = if presence < Presence::Dormant && copy { Presence::Dormant } else { presence };
     let group = (dossier_of(recogniser, number), indicator.product, root, class(presence));
     let count = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let evidence = Evidence {

@@ -74,6 +74,10 @@ pub struct Coverage {
     pub folders: u64,
     /// Bytes read.
     pub bytes_read: u64,
+    /// Members of archives met.
+    pub members: u64,
+    /// Bytes that archives were inflated to.
+    pub bytes_inflated: u64,
     /// Artifacts seen.
     pub artifacts: u64,
     /// Artifacts by collector.
@@ -181,6 +185,8 @@ impl Coverage {
             self.files += ending.files;
             self.folders += ending.folders;
             self.bytes_read += ending.bytes_read;
+            self.members += ending.members;
+            self.bytes_inflated += ending.bytes_inflated;
             self.artifacts += ending.artifacts;
             for (collector, count) in &ending.by_collector {
                 *self.by_collector.entry(collector.clone()).or_default() += count;

@@ -3,7 +3,7 @@
 use crate::IdentifyError;
 use crate::evidence::{Hit, Hits};
 use crate::matcher::{Matcher, Single};
-use ostrakon_model::{Artifact, ArtifactKind, Attribute, Locator, Presence};
+use ostrakon_model::{Artifact, ArtifactKind, Attribute, Locator, Name, Presence};
 use ostrakon_order::pattern::Test;
 use ostrakon_order::{Dossier, Indicator, Product};
 use std::collections::HashMap;
@@ -119,7 +119,8 @@ impl Recogniser {
     }
 
     /// Takes in the name and path of a file or folder.
-    pub fn entry(&self, path: &str, name: &str, is_folder: bool, owner: Option<&str>, hits: &mut Hits) {
+    pub fn entry(&self, entry: &Name<'_>, hits: &mut Hits) {
+        let Name { path, name, is_folder, owner, copy } = *entry;
         let mut found = std::mem::take(&mut hits.found);
         for (attribute, value) in [(FILE_PATH, path), (FILE_NAME, name)] {
             found.clear();
@@ -140,7 +141,7 @@ impl Recogniser {
                     continue;
                 }
                 if attribute == FILE_PATH && matches!(indicator.test, Test::Under(_)) {
-                    self.below(*number, path, u64::from(!is_folder), u64::from(is_program(name)), hits);
+                    self.below(*number, path, u64::from(!is_folder), u64::from(is_program(name)), copy, hits);
                     continue;
                 }
                 let Ok(root) = self.root_of(*number, attribute, path) else { continue };
@@ -151,7 +152,7 @@ impl Recogniser {
                     attribute,
                     value: value.to_owned(),
                     locator: Locator(path.to_owned()),
-                    presence: indicator.presence.unwrap_or(presence),
+                    presence: in_copy(copy, indicator.presence.unwrap_or(presence)),
                     owner: owner.map(str::to_owned),
                     root,
                     sha256: None,
@@ -185,7 +186,7 @@ impl Recogniser {
                 if *attribute == FILE_PATH && matches!(indicator.test, Test::Under(_)) {
                     // The file was counted as an entry, and as a program where its name says that it is one.
                     let program = artifact.kind == ArtifactKind::Executable && !is_program(value);
-                    self.below(*number, value, 0, u64::from(program), hits);
+                    self.below(*number, value, 0, u64::from(program), artifact.copy, hits);
                     continue;
                 }
                 let Ok(root) = self.root_of(*number, *attribute, value) else { continue };
@@ -199,7 +200,7 @@ impl Recogniser {
                     // What a thing's own state says is stronger than what its kind would: a purged package is a remnant.
                     presence: match artifact.presence {
                         Some(state @ (Presence::Remnant | Presence::Declared)) => state,
-                        _ => indicator.presence.unwrap_or(own),
+                        _ => in_copy(artifact.copy, indicator.presence.unwrap_or(own)),
                     },
                     owner: owner.map(str::to_owned),
                     root,
@@ -209,6 +210,15 @@ impl Recogniser {
             }
         }
         hits.found = found;
+    }
+
+    /// Does any indicator fit an attribute of the artifact? Its conditions are not asked.
+    pub fn knows(&self, artifact: &Artifact) -> bool {
+        let (mut scratch, mut found) = (Vec::new(), Vec::new());
+        artifact.attributes.iter().any(|(attribute, value)| {
+            self.by_attribute[attribute.index()].find(value, &mut scratch, &mut found);
+            !found.is_empty()
+        })
     }
 
     /// Keeps what this package cannot do without: whoever removes one must know who needs it.
@@ -227,7 +237,7 @@ impl Recogniser {
         })
     }
 
-    fn below(&self, number: u32, path: &str, files: u64, executables: u64, hits: &mut Hits) {
+    fn below(&self, number: u32, path: &str, files: u64, executables: u64, copy: bool, hits: &mut Hits) {
         let Some((root, base)) = self.parts(number, path) else { return };
         if !can_be_root(root) {
             return;
@@ -236,6 +246,7 @@ impl Recogniser {
         folder.files += files;
         folder.executables += executables;
         folder.root = root.len();
+        folder.own |= !copy;
     }
 
     /// Of a path that an indicator fits: what lies above the part it names, and that part.
@@ -255,6 +266,11 @@ impl Recogniser {
             found => Ok(found.map(|(root, _)| root.to_owned())),
         }
     }
+}
+
+/// What lies in a copy is not installed on the asset, and does not run there.
+fn in_copy(copy: bool, presence: Presence) -> Presence {
+    if copy && presence < Presence::Dormant { Presence::Dormant } else { presence }
 }
 
 /// The indicator speaks of another path.

@@ -134,6 +134,8 @@ pub enum ArtifactKind {
     Contact,
     /// A line of a contract, order or price list.
     Procurement,
+    /// What somebody says of a product, such as that it is not affected (VEX).
+    Statement,
 }
 
 impl ArtifactKind {
@@ -154,6 +156,7 @@ impl ArtifactKind {
             Self::System => "system",
             Self::Contact => "contact",
             Self::Procurement => "procurement",
+            Self::Statement => "statement",
         }
     }
 
@@ -168,6 +171,7 @@ impl ArtifactKind {
             Self::File | Self::Certificate | Self::RegistryKey | Self::Account => Presence::Remnant,
             Self::Contact => Presence::Contact,
             Self::Procurement => Presence::Procured,
+            Self::Statement => Presence::Declared,
         }
     }
 }
@@ -185,6 +189,9 @@ pub struct Artifact {
     /// What it proves, where its own state says so (a purged package, a unit without its program).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub presence: Option<Presence>,
+    /// It lies in a copy (an archive, a backup, a layer that another hides): nothing there is installed on the asset.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub copy: bool,
     /// Attribute and value; an attribute may have several values.
     #[serde(with = "values")]
     pub attributes: Vec<(Attribute, String)>,
@@ -196,7 +203,15 @@ pub struct Artifact {
 impl Artifact {
     /// An artifact without attributes.
     pub fn new(kind: ArtifactKind, locator: Locator, collector: &str) -> Self {
-        Self { kind, locator, collector: collector.to_owned(), presence: None, attributes: Vec::new(), sha256: None }
+        Self {
+            kind,
+            locator,
+            collector: collector.to_owned(),
+            presence: None,
+            copy: false,
+            attributes: Vec::new(),
+            sha256: None,
+        }
     }
 
     /// Adds a value, unless it is empty.

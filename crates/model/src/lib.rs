@@ -11,7 +11,7 @@ pub mod words;
 pub use artifact::{Artifact, ArtifactKind, Attribute};
 pub use coverage::{Excluded, Exclusion, Gap, GapReason};
 pub use locator::Locator;
-pub use record::{Asset, AssetKind, Ending, FileDigest, Listing, Look, Method, MethodState, Record};
+pub use record::{Asset, AssetKind, Ending, FileDigest, Listing, Look, Method, MethodState, Name, Record};
 pub use words::{Grade, Presence, Presences, ProductKind};
 
 /// A name in the vocabulary that does not exist, or a word outside its list.

@@ -36,6 +36,12 @@ pub enum AssetKind {
     Host,
     /// A folder that holds a root or other files.
     Tree,
+    /// A file that holds others: an archive, or a part of one.
+    File,
+    /// A container image.
+    Image,
+    /// A list of what something is made of (SBOM).
+    Sbom,
 }
 
 impl AssetKind {
@@ -44,6 +50,9 @@ impl AssetKind {
         match self {
             Self::Host => "host",
             Self::Tree => "tree",
+            Self::File => "file",
+            Self::Image => "image",
+            Self::Sbom => "sbom",
         }
     }
 }
@@ -81,6 +90,9 @@ pub struct Look {
     /// The bytes that were looked for in executables, hex: others were not.
     #[serde(default)]
     pub marks: Vec<String>,
+    /// What together is the place's own root, beside its own paths: the layers of an image.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<Locator>,
 }
 
 impl Look {
@@ -130,9 +142,27 @@ pub struct Listing {
     pub dir: String,
     /// The names in it, encoded as in a locator; a folder's name ends with `/`.
     pub names: Vec<String>,
+    /// They lie in a copy: see [`Artifact::copy`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub copy: bool,
     /// Which package owns which of them, by position.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub owners: BTreeMap<String, Vec<u32>>,
+}
+
+/// One name of a listing, as it is met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Name<'a> {
+    /// The whole path, as a locator.
+    pub path: &'a str,
+    /// Its last part.
+    pub name: &'a str,
+    /// Is it a folder?
+    pub is_folder: bool,
+    /// The package it belongs to.
+    pub owner: Option<&'a str>,
+    /// It lies in a copy: see [`Artifact::copy`].
+    pub copy: bool,
 }
 
 /// The digest of one file.
@@ -155,6 +185,12 @@ pub struct Ending {
     pub folders: u64,
     /// Bytes read.
     pub bytes_read: u64,
+    /// Members of archives met.
+    #[serde(default)]
+    pub members: u64,
+    /// Bytes that archives were inflated to.
+    #[serde(default)]
+    pub bytes_inflated: u64,
     /// Artifacts seen.
     pub artifacts: u64,
     /// Artifacts by collector.
