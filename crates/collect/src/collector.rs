@@ -79,6 +79,10 @@ pub struct Context<'a> {
     pub live: bool,
     /// Bytes that some indicator asks for in executables.
     pub marks: &'a Marks,
+    /// Is an artifact worth more than a glance: does somebody recognise it?
+    pub worth: &'a (dyn Fn(&Artifact) -> bool + Sync),
+    /// The place that was named is this one file.
+    pub alone: bool,
 }
 
 /// One open file, as a collector sees it.
@@ -95,6 +99,19 @@ pub struct Seen<'a> {
     pub root: &'a [u8],
     /// The rest.
     pub context: Context<'a>,
+}
+
+/// The file of what is no file.
+pub(crate) struct NoFile;
+
+impl File for NoFile {
+    fn size(&self) -> Result<u64, Fault> {
+        Ok(0)
+    }
+
+    fn read_at(&self, _offset: u64, _buffer: &mut [u8]) -> Result<usize, Fault> {
+        Ok(0)
+    }
 }
 
 /// How many bytes of a file its head is.

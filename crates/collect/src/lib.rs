@@ -1,22 +1,33 @@
-//! What is in a place: one module per kind of artifact, listed in [`registry`], and the one pass that feeds them all.
+//! What is in a place: one module per kind of artifact, listed in `collectors`, and the one pass that feeds them all.
 //!
 //! A collector says which files it wants by name, ending, folder or first bytes; [`look()`] walks the place once, opens each
 //! file once, and hands it to those who want it. Whatever could not be read becomes a gap that says what it could hide.
 
 pub mod collector;
 mod collectors;
+mod json;
+mod library;
 pub mod look;
+mod mark_search;
 pub mod marks;
+mod nested;
+mod npm_spec;
 mod owners;
 mod reading;
-pub mod registry;
+mod requirement;
 mod router;
+mod sbom;
+mod sections;
+mod signature;
 mod sqlite;
+mod toml_text;
+mod worker;
+mod yaml;
 
 pub use collector::{Collector, Context, Examined, Interest, Meta, Out, Outcome, Seen};
-pub use look::{Looked, Place, Sink, look, look_at_host};
+pub use collectors::{COLLECTORS, methods};
+pub use look::{Looked, Place, Sink, look, look_at_file, look_at_host};
 pub use marks::Marks;
-pub use registry::{COLLECTORS, methods};
 
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

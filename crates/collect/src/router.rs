@@ -44,6 +44,7 @@ impl Router {
     /// The collectors that want every file of the folder `path`. Asked once a folder.
     pub(crate) fn folder(&self, path: &[u8], wanted: &mut Vec<Wanted>) {
         wanted.clear();
+        let path = if path.len() > 1 { path.strip_suffix(b"/").unwrap_or(path) } else { path };
         for (folder, collector) in &self.folders {
             if let Some(root) = root_of(path, folder) {
                 // What lies in a home is below no other root.
@@ -53,8 +54,27 @@ impl Router {
         }
     }
 
-    /// The collectors that want the file `name` of the folder `path`, which begins with `head`.
+    /// Adds the collectors that want the file `name` at `path`, which begins with `head`.
     pub(crate) fn file(&self, path: &[u8], name: &[u8], head: &[u8], wanted: &mut Vec<Wanted>) {
+        self.names(path, name, wanted);
+        self.by_magic(head, wanted);
+    }
+
+    /// All collectors that want a file, also for the folder it lies in.
+    pub(crate) fn all(&self, path: &[u8], name: &[u8], head: &[u8], wanted: &mut Vec<Wanted>) {
+        self.folder(&path[..path.len() - name.len()], wanted);
+        self.file(path, name, head, wanted);
+    }
+
+    /// Does anybody want the file for its name?
+    pub(crate) fn by_name(&self, path: &[u8], name: &[u8]) -> bool {
+        let mut wanted = Vec::new();
+        self.names(path, name, &mut wanted);
+        !wanted.is_empty()
+    }
+
+    /// Adds the collectors that want the file `name` at `path` for its name.
+    pub(crate) fn names(&self, path: &[u8], name: &[u8], wanted: &mut Vec<Wanted>) {
         let mut want = |collector, root| {
             if !wanted.iter().any(|known: &Wanted| known.collector == collector) {
                 wanted.push(Wanted { collector, root });
@@ -81,9 +101,14 @@ impl Router {
                 list.iter().for_each(|collector| want(*collector, 0));
             }
         }
+    }
+
+    /// Adds the collectors that want a file which begins with `head`.
+    pub(crate) fn by_magic(&self, head: &[u8], wanted: &mut Vec<Wanted>) {
         for (offset, bytes, collector) in &self.magics {
-            if head.get(*offset..).is_some_and(|rest| rest.starts_with(bytes)) {
-                want(*collector, 0);
+            let fits = head.get(*offset..).is_some_and(|rest| rest.starts_with(bytes));
+            if fits && !wanted.iter().any(|known| known.collector == *collector) {
+                wanted.push(Wanted { collector: *collector, root: 0 });
             }
         }
     }

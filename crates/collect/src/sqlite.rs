@@ -7,8 +7,8 @@ use ostrakon_model::GapReason;
 use ostrakon_place::Fault;
 use rusqlite::Connection;
 
-/// The largest database that is taken into memory: package databases stay below 300 MiB.
-const LIMIT: u64 = 512 << 20;
+/// The largest database that is taken into memory: package databases of large systems stay below it.
+const LIMIT: u64 = 192 << 20;
 
 /// Opens the database `seen` with its write-ahead log.
 pub(crate) fn open(seen: &Seen<'_>) -> Result<Connection, Fault> {
@@ -99,12 +99,4 @@ fn checksum(bytes: &[u8], start: (u32, u32), big_endian: bool) -> (u32, u32) {
         let two = two.wrapping_add(word(&pair[4..])).wrapping_add(one);
         (one, two)
     })
-}
-
-/// Merges and opens arbitrary bytes and drops what it finds.
-#[cfg(feature = "fuzzing")]
-pub(crate) fn fuzz(bytes: &[u8]) {
-    let (database, log) = bytes.split_at(bytes.len() / 2);
-    let mut database = database.to_vec();
-    let _ = merge(&mut database, log);
 }

@@ -7,9 +7,9 @@ use ostrakon_place::{Fault, Tree};
 
 pub(crate) struct Apk;
 
-const NAME: Attribute = Attribute::known("apk.name");
-const VERSION: Attribute = Attribute::known("apk.version");
-const MAINTAINER: Attribute = Attribute::known("apk.maintainer");
+pub(crate) const NAME: Attribute = Attribute::known("apk.name");
+pub(crate) const VERSION: Attribute = Attribute::known("apk.version");
+pub(crate) const MAINTAINER: Attribute = Attribute::known("apk.maintainer");
 const PURL: Attribute = Attribute::known("purl");
 
 const LIMIT: u64 = 256 << 20;

@@ -162,9 +162,3 @@ fn native_host(seen: &Seen<'_>, json: &Value, out: &mut Out) {
         out.add(seen.artifact(ArtifactKind::Extension).with(NATIVE_HOST, name));
     }
 }
-
-/// Reads `bytes` as every kind of file and drops what it finds.
-#[cfg(feature = "fuzzing")]
-pub(crate) fn fuzz(bytes: &[u8]) {
-    drop(serde_json::from_slice::<Value>(bytes));
-}

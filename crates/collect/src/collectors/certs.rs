@@ -182,11 +182,3 @@ fn certificate(der: &[u8], locator: Locator, store: &str) -> Result<Artifact, St
     }
     Ok(artifact)
 }
-
-/// Reads `bytes` as each kind of store and drops what it finds.
-#[cfg(feature = "fuzzing")]
-pub(crate) fn fuzz(bytes: &[u8]) {
-    drop(certificate(bytes, Locator(String::new()), ""));
-    drop(trusted(bytes));
-    Pem::iter_from_buffer(bytes).take(1000).for_each(drop);
-}

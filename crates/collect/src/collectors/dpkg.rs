@@ -8,13 +8,13 @@ use ostrakon_place::{EntryKind, Fault, Tree};
 
 pub(crate) struct Dpkg;
 
-const NAME: Attribute = Attribute::known("deb.name");
-const VERSION: Attribute = Attribute::known("deb.version");
-const MAINTAINER: Attribute = Attribute::known("deb.maintainer");
-const ARCHITECTURE: Attribute = Attribute::known("deb.architecture");
+pub(crate) const NAME: Attribute = Attribute::known("deb.name");
+pub(crate) const VERSION: Attribute = Attribute::known("deb.version");
+pub(crate) const MAINTAINER: Attribute = Attribute::known("deb.maintainer");
+pub(crate) const ARCHITECTURE: Attribute = Attribute::known("deb.architecture");
 const STATUS: Attribute = Attribute::known("deb.status");
 const DEPENDS: Attribute = Attribute::known("deb.depends");
-const PURL: Attribute = Attribute::known("purl");
+pub(crate) const PURL: Attribute = Attribute::known("purl");
 
 /// The largest status file known has a few thousand stanzas of about 1 KiB.
 const LIMIT: u64 = 256 << 20;
@@ -70,10 +70,10 @@ fn read(bytes: &[u8], with_states: bool, seen: &Seen<'_>, out: &mut Out) -> Outc
     problem.map_or(Ok(Examined::Whole), |problem| Err(Fault::corrupt(problem)))
 }
 
-type Package = (Vec<(Attribute, String)>, Presence);
+pub(crate) type Package = (Vec<(Attribute, String)>, Presence);
 
 /// One stanza; `None` for a package that is only known, not there.
-fn package(stanza: &str, with_states: bool) -> Result<Option<Package>, &'static str> {
+pub(crate) fn package(stanza: &str, with_states: bool) -> Result<Option<Package>, &'static str> {
     if stanza.contains('\0') {
         return Err("bytes of 0 in a text file");
     }
@@ -130,10 +130,4 @@ pub(crate) fn owned(tree: &dyn Tree, owners: &mut Owners) {
         owners.package(format!("deb:{}", name.split(':').next().unwrap_or_default()));
         bytes.split(|byte| *byte == b'\n').filter(|path| !path.is_empty()).for_each(|path| owners.file(path));
     }
-}
-
-/// Reads `bytes` as a status file and drops what it finds.
-#[cfg(feature = "fuzzing")]
-pub(crate) fn fuzz(bytes: &[u8]) {
-    String::from_utf8_lossy(bytes).split("\n\n").for_each(|stanza| drop(package(stanza, true)));
 }

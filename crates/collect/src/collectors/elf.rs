@@ -2,14 +2,13 @@
 //! asks, whether their initialised data holds given bytes.
 
 use crate::collector::{Collector, Examined, Interest, Meta, Out, Outcome, Seen};
-use crate::marks::Marks;
+use crate::mark_search::search;
 use crate::reading::{Stream, hex};
 use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{Dyn, FileHeader, ProgramHeader, SectionHeader};
 use object::{Endianness, ReadCache, ReadRef};
 use ostrakon_model::{Artifact, ArtifactKind, Attribute, Presence, Presences};
-use ostrakon_place::{Fault, File};
-use std::cell::RefCell;
+use ostrakon_place::Fault;
 use std::ops::Range;
 
 pub(crate) struct Elf;
@@ -27,8 +26,6 @@ const BYTES: Attribute = Attribute::known("elf.bytes");
 const LARGEST_TABLE: u64 = 16 << 20;
 /// The largest programs need some hundred libraries.
 const MOST_NAMES: usize = 10_000;
-/// The longest piece of a file that is searched for bytes at a time.
-const PIECE: usize = 256 << 10;
 
 static META: Meta = Meta {
     id: "elf",
@@ -63,13 +60,7 @@ impl Collector for Elf {
                 _ => inspect::<FileHeader32<Endianness>, _>(&data, &mut artifact),
             }
         });
-        let searched = read.and_then(|ranges| {
-            if seen.context.marks.bytes().is_empty() {
-                Ok(())
-            } else {
-                search(seen.file, &ranges, seen.context.marks, &mut artifact)
-            }
-        });
+        let searched = read.and_then(|ranges| search(seen.file, &ranges, seen.context.marks, BYTES, &mut artifact));
         out.add(artifact);
         match searched {
             Ok(()) => Ok(Examined::Whole),
@@ -207,48 +198,4 @@ where
     }
     let loads = programs.iter().filter(|program| program.p_type(endian) == elf::PT_LOAD);
     loads.filter_map(|program| inside(program.p_offset(endian).into(), program.p_filesz(endian).into())).collect()
-}
-
-thread_local! {
-    /// One for each thread: a fresh one for each program would cost more than the search.
-    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; PIECE]);
-}
-
-/// Looks for every mark in `ranges`, piece by piece; pieces overlap so that a mark on a border is found.
-fn search(file: &dyn File, ranges: &[Range<u64>], marks: &Marks, artifact: &mut Artifact) -> Result<(), String> {
-    let overlap = marks.bytes().iter().map(Vec::len).max().unwrap_or(1) - 1;
-    let mut found = vec![false; marks.bytes().len()];
-    // Lying section headers could name one part of the file again and again.
-    let mut budget = file.size().map_err(|fault| fault.detail)?.saturating_mul(2);
-    BUFFER.with_borrow_mut(|buffer| {
-        for range in ranges {
-            let mut at = range.start;
-            while at < range.end {
-                if budget == 0 {
-                    return Err("its section headers name the same bytes again and again".to_owned());
-                }
-                let want = usize::try_from(range.end - at).map_or(PIECE, |left| left.min(PIECE));
-                let read = file.read_at(at, &mut buffer[..want]).map_err(|fault| fault.detail)?;
-                marks.find(&buffer[..read], &mut found);
-                budget = budget.saturating_sub(read as u64);
-                if read < want || at + read as u64 >= range.end {
-                    break;
-                }
-                at += (read - overlap) as u64;
-            }
-        }
-        Ok(())
-    })?;
-    for (mark, _) in marks.bytes().iter().zip(found).filter(|(_, found)| *found) {
-        artifact.push(BYTES, hex(mark));
-    }
-    Ok(())
-}
-
-/// Reads `bytes` as an ELF file and drops what it finds.
-#[cfg(feature = "fuzzing")]
-pub(crate) fn fuzz(bytes: &[u8]) {
-    let artifact = || Artifact::new(ArtifactKind::Executable, ostrakon_model::Locator(String::new()), "");
-    drop(inspect::<FileHeader64<Endianness>, _>(bytes, &mut artifact()));
-    drop(inspect::<FileHeader32<Endianness>, _>(bytes, &mut artifact()));
 }

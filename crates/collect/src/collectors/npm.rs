@@ -89,9 +89,3 @@ fn is_installed(path: &[u8]) -> bool {
         _ => false,
     }
 }
-
-/// Reads `bytes` as a manifest and drops what it finds.
-#[cfg(feature = "fuzzing")]
-pub(crate) fn fuzz(bytes: &[u8]) {
-    drop(read(bytes));
-}

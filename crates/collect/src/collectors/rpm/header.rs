@@ -3,12 +3,12 @@
 
 use crate::reading::be32;
 
-pub(super) const NAME: u32 = 1000;
-pub(super) const VERSION: u32 = 1001;
-pub(super) const RELEASE: u32 = 1002;
-pub(super) const VENDOR: u32 = 1011;
-pub(super) const PACKAGER: u32 = 1015;
-pub(super) const REQUIRES: u32 = 1049;
+pub(crate) const NAME: u32 = 1000;
+pub(crate) const VERSION: u32 = 1001;
+pub(crate) const RELEASE: u32 = 1002;
+pub(crate) const VENDOR: u32 = 1011;
+pub(crate) const PACKAGER: u32 = 1015;
+pub(crate) const REQUIRES: u32 = 1049;
 const DIRECTORY_INDEXES: u32 = 1116;
 const BASE_NAMES: u32 = 1117;
 const DIRECTORY_NAMES: u32 = 1118;
@@ -24,13 +24,13 @@ const MOST_BYTES: usize = 256 << 20;
 
 /// A header whose tables lie inside its bytes.
 #[derive(Debug)]
-pub(super) struct Header<'a> {
+pub(crate) struct Header<'a> {
     entries: &'a [u8],
     store: &'a [u8],
 }
 
 impl<'a> Header<'a> {
-    pub(super) fn parse(blob: &'a [u8]) -> Result<Self, String> {
+    pub(crate) fn parse(blob: &'a [u8]) -> Result<Self, String> {
         let lies = || "a package header whose sizes lie outside it".to_owned();
         let entries = be32(blob, 0).ok_or_else(lies)? as usize;
         let bytes = be32(blob, 4).ok_or_else(lies)? as usize;
@@ -56,7 +56,7 @@ impl<'a> Header<'a> {
     }
 
     /// The text of a tag; of texts in several languages the first.
-    pub(super) fn text(&self, tag: u32) -> Option<&'a str> {
+    pub(crate) fn text(&self, tag: u32) -> Option<&'a str> {
         let (kind, _, bytes) = self.find(tag)?;
         if ![STRING, STRING_ARRAY, I18N_STRING].contains(&kind) {
             return None;
@@ -65,7 +65,7 @@ impl<'a> Header<'a> {
         std::str::from_utf8(&bytes[..end]).ok()
     }
 
-    pub(super) fn texts(&self, tag: u32) -> impl Iterator<Item = &'a [u8]> {
+    pub(crate) fn texts(&self, tag: u32) -> impl Iterator<Item = &'a [u8]> {
         let (count, bytes) = match self.find(tag) {
             Some((STRING_ARRAY, count, bytes)) => (count, bytes),
             _ => (0, &[][..]),
@@ -74,7 +74,7 @@ impl<'a> Header<'a> {
     }
 
     /// The paths of the package's files.
-    pub(super) fn files(&self) -> impl Iterator<Item = Vec<u8>> {
+    pub(crate) fn files(&self) -> impl Iterator<Item = Vec<u8>> {
         let folders: Vec<&[u8]> = self.texts(DIRECTORY_NAMES).collect();
         let indexes = match self.find(DIRECTORY_INDEXES) {
             Some((INT32, _, bytes)) => bytes,

@@ -1,7 +1,7 @@
 //! RPM packages by rpm's own database, in each of its three formats: SQLite, ndb, Berkeley DB.
 
 mod bdb;
-mod header;
+pub(crate) mod header;
 mod ndb;
 
 use crate::collector::{Collector, Context, Examined, Interest, Meta, Out, Outcome, Seen};
@@ -14,15 +14,15 @@ use ostrakon_place::{Fault, Tree};
 
 pub(crate) struct Rpm;
 
-const NAME: Attribute = Attribute::known("rpm.name");
-const VERSION: Attribute = Attribute::known("rpm.version");
+pub(crate) const NAME: Attribute = Attribute::known("rpm.name");
+pub(crate) const VERSION: Attribute = Attribute::known("rpm.version");
 const REQUIRES: Attribute = Attribute::known("rpm.requires");
-const VENDOR: Attribute = Attribute::known("rpm.vendor");
-const PACKAGER: Attribute = Attribute::known("rpm.packager");
+pub(crate) const VENDOR: Attribute = Attribute::known("rpm.vendor");
+pub(crate) const PACKAGER: Attribute = Attribute::known("rpm.packager");
 const PURL: Attribute = Attribute::known("purl");
 
 /// The largest database that is taken into memory.
-const LIMIT: u64 = 512 << 20;
+const LIMIT: u64 = 192 << 20;
 
 const PATHS: [&str; 8] = [
     "var/lib/rpm/rpmdb.sqlite",
@@ -117,7 +117,7 @@ pub(crate) fn owned(tree: &dyn Tree, owners: &mut Owners) {
         let Ok(file) = tree.find(&path) else { continue };
         let mut head = [0; crate::collector::HEAD];
         let Ok(read) = file.read_at(0, &mut head) else { continue };
-        let context = Context { tree, live: false, marks: &Marks::default() };
+        let context = Context { tree, live: false, marks: &Marks::default(), worth: &|_| false, alone: false };
         let (text, head) = (String::from_utf8_lossy(&path), &head[..read]);
         let seen = Seen { path: &path, text: &text, head, file: file.as_ref(), root: b"", context };
         // A database that cannot be read gives no owners; the collector reports the gap.
@@ -129,15 +129,5 @@ pub(crate) fn owned(tree: &dyn Tree, owners: &mut Owners) {
                 header.files().for_each(|path| owners.file(&path));
             }
         });
-    }
-}
-
-/// Reads `bytes` as a database or header and drops what it finds.
-#[cfg(feature = "fuzzing")]
-pub(crate) fn fuzz(bytes: &[u8]) {
-    drop(ndb::headers(bytes, &mut |_| ()));
-    drop(bdb::headers(bytes, &mut |_| ()));
-    if let Ok(header) = Header::parse(bytes) {
-        header.files().for_each(drop);
     }
 }

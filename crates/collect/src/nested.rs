@@ -1,0 +1,298 @@
+//! Going into containers: an archive, package or image is a place of its own, and what lies in it is looked at like any
+//! other file, to any depth within the limits.
+
+use crate::collector::{Context, HEAD};
+use crate::collectors::archives::HIDES;
+use crate::look::Sink;
+use crate::worker::{At, Worker, guarded};
+use ostrakon_model::locator::encode;
+use ostrakon_model::{Gap, GapReason, Locator};
+use ostrakon_place::container::{self, Codec, Format, Member, NotOpened, Purse, sniff};
+use ostrakon_place::{EntryKind, Fault, File, Folder, Tree};
+use std::ops::ControlFlow;
+
+/// Is this file worth asking whether it is a container?
+pub(crate) fn could_be(name: &[u8], head: &[u8]) -> bool {
+    sniff(name, head).is_some()
+}
+
+/// A container that is open, as its members see it.
+struct Inside<'n> {
+    /// The locator of the container and what separates members from it.
+    prefix: String,
+    copy: bool,
+    owner: Option<&'n str>,
+    depth: u32,
+    purse: &'n Purse,
+    /// The folder that was named last.
+    folder: String,
+    /// Only what these lead to; the first is a path in this container.
+    parts: &'n [Vec<u8>],
+    /// Was anything found that they lead to?
+    found: bool,
+}
+
+impl<S: Sink> Worker<'_, S> {
+    /// Goes into the file where it is a container.
+    pub(crate) fn enter(&mut self, at: &At<'_>, file: &dyn File, head: &[u8]) {
+        match sniff(at.name(), head) {
+            None => {}
+            Some(Err(NotOpened(kind))) => self.not_opened(at, Fault::new(GapReason::ArchiveNotOpened, kind)),
+            Some(Ok(format)) => {
+                if self.is_worth_it(format, at, head) {
+                    self.open(format, at, file, &[]);
+                }
+            }
+        }
+    }
+
+    /// Goes to what `parts` lead to inside the file, and looks at that alone. Was it there?
+    pub(crate) fn lead(&mut self, at: &At<'_>, file: &dyn File, parts: &[Vec<u8>]) -> bool {
+        let mut head = vec![0; HEAD];
+        let format = match file.read_at(0, &mut head) {
+            Ok(read) => sniff(at.name(), &head[..read]),
+            Err(fault) => {
+                self.unread(at.text, fault);
+                return true;
+            }
+        };
+        match format {
+            Some(Ok(format)) => self.open(format, at, file, parts),
+            Some(Err(NotOpened(kind))) => {
+                self.not_opened(at, Fault::new(GapReason::ArchiveNotOpened, kind));
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Single compressed files are many, and most hold text: a look at what their first bytes inflate to tells.
+    fn is_worth_it(&mut self, format: Format, at: &At<'_>, head: &[u8]) -> bool {
+        let Format::Compressed(codec) = format else { return true };
+        let name = at.name();
+        let inner = name.iter().rposition(|byte| *byte == b'.').map_or(name, |dot| &name[..dot]);
+        let mut bytes = [0; 512];
+        let known = if codec == Codec::Gzip { container::peek(head, &mut bytes) } else { None };
+        let Some(known) = known else { return true };
+        if self.router.by_name(at.path, inner) || sniff(inner, &bytes[..known]).is_some() {
+            return true;
+        }
+        let mut wanted = Vec::new();
+        self.router.by_magic(&bytes[..known], &mut wanted);
+        !wanted.is_empty()
+    }
+
+    fn open(&mut self, format: Format, at: &At<'_>, file: &dyn File, parts: &[Vec<u8>]) -> bool {
+        if at.depth >= self.limits.depth {
+            let (reason, detail) = if self.limits.depth == 0 {
+                (GapReason::ArchiveNotOpened, format!("{}; opened with --depth 1 and more", format.title()))
+            } else {
+                let depth = self.limits.depth;
+                (GapReason::Limit, format!("{} in {depth} others: deeper with --depth", format.title()))
+            };
+            if format != Format::SelfExtracting {
+                self.not_opened(at, Fault::new(reason, detail));
+            }
+            return true;
+        }
+        // What lies in a container is paid for by the outermost.
+        if let Some(purse) = at.purse {
+            return self.members(format, at, file, parts, purse);
+        }
+        let size = match file.size() {
+            Ok(size) => size,
+            Err(fault) => {
+                self.not_opened(at, fault);
+                return true;
+            }
+        };
+        let purse = Purse::of(self.limits, self.memory.clone(), size);
+        let found = self.members(format, at, file, parts, &purse);
+        self.looked.bytes_inflated += purse.inflated();
+        found
+    }
+
+    fn members(&mut self, format: Format, at: &At<'_>, file: &dyn File, parts: &[Vec<u8>], purse: &Purse) -> bool {
+        // What is in a Java archive is installed with it; any other container is a copy of what lies in it.
+        let java = [".jar", ".war", ".ear"].iter().any(|ending| {
+            at.name().len() > ending.len()
+                && at.name()[at.name().len() - ending.len()..].eq_ignore_ascii_case(ending.as_bytes())
+        });
+        let owner = crate::collectors::package_file::owner(format, file, purse);
+        let mut inside = Inside {
+            prefix: format!("{}!", at.text),
+            copy: at.copy || !java,
+            owner: owner.as_deref().or(at.owner),
+            depth: at.depth + 1,
+            purse,
+            folder: String::new(),
+            parts,
+            found: false,
+        };
+        // Its files know no tree, and stand below no root of the place.
+        let outer = self.context;
+        self.context = Context { tree: &Nowhere, live: false, alone: false, ..outer };
+        let result = guarded(|| {
+            container::open(format, at.name(), file, purse, &mut |member, file| self.member(member, file, &mut inside))
+        });
+        self.context = outer;
+        if let Err(fault) = result {
+            self.not_opened(at, fault);
+        }
+        inside.found
+    }
+
+    fn member(&mut self, member: &Member<'_>, file: &dyn File, inside: &mut Inside<'_>) -> ControlFlow<()> {
+        let mut rest: &[Vec<u8>] = &[];
+        if let Some((part, others)) = inside.parts.split_first() {
+            let below =
+                member.path == part || (member.path.starts_with(part) && member.path.get(part.len()) == Some(&b'/'));
+            if !below || (!others.is_empty() && member.path != part) {
+                return ControlFlow::Continue(());
+            }
+            rest = others;
+        }
+        let text = format!("{}{}", inside.prefix, encode(member.path));
+        let at = At {
+            path: member.path,
+            text: &text,
+            copy: inside.copy,
+            owner: inside.owner,
+            depth: inside.depth,
+            purse: Some(inside.purse),
+        };
+        if !rest.is_empty() {
+            inside.found |= self.lead(&at, file, rest);
+            return ControlFlow::Continue(());
+        }
+        inside.found = true;
+        self.looked.members += 1;
+        let name = text.len() - encode(at.name()).len();
+        let folder = text[..name].strip_suffix('/').unwrap_or(&text[..name]);
+        if inside.folder != folder {
+            folder.clone_into(&mut inside.folder);
+            self.sink.folder(folder);
+        }
+        self.name(&at, member.kind == EntryKind::Folder);
+        if member.kind == EntryKind::File {
+            let members = self.looked.members;
+            self.content(member, file, &at);
+            if self.looked.members > members {
+                // Names of its own members were told in between.
+                self.sink.folder(&inside.folder);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Looks at what a member holds, if anybody could want it.
+    fn content(&mut self, member: &Member<'_>, file: &dyn File, at: &At<'_>) {
+        let mut wanted = Vec::new();
+        self.router.folder(&at.path[..at.path.len() - at.name().len()], &mut wanted);
+        self.router.names(at.path, at.name(), &mut wanted);
+        if member.packed && wanted.is_empty() && !self.limits.paranoid && is_inert(at.name()) {
+            return;
+        }
+        // Inflating 4 KiB of everything costs more than asking twice of the few that are wanted.
+        let mut head = vec![0; if wanted.is_empty() && member.packed { 512 } else { HEAD }];
+        let read = match file.read_at(0, &mut head) {
+            Ok(read) => read,
+            Err(fault) => return self.unread(at.text, fault),
+        };
+        self.router.by_magic(&head[..read], &mut wanted);
+        let format = sniff(at.name(), &head[..read]);
+        if wanted.is_empty() && format.is_none() {
+            return;
+        }
+        let mut length = read;
+        if head.len() < HEAD && read == head.len() {
+            head.resize(HEAD, 0);
+            length = match file.read_at(0, &mut head) {
+                Ok(read) => read,
+                Err(fault) => return self.unread(at.text, fault),
+            };
+        }
+        self.examine(at, file, &head[..length], &wanted);
+    }
+
+    fn not_opened(&mut self, at: &At<'_>, fault: Fault) {
+        let Fault { reason, detail, gone } = fault;
+        if !gone {
+            let locator = Locator(at.text.to_owned());
+            self.sink.gap(Gap { locator, reason, hides: HIDES, collector: "archives".to_owned(), detail });
+        }
+    }
+}
+
+/// Does a name say that a file holds neither a program nor a list of anything? Inside compressed archives such files are
+/// most, and inflating each to see that it is what it says would be most of a look.
+fn is_inert(name: &[u8]) -> bool {
+    const ENDINGS: [&[u8]; 40] = [
+        b"class",
+        b"html",
+        b"htm",
+        b"css",
+        b"js",
+        b"mjs",
+        b"ts",
+        b"map",
+        b"png",
+        b"gif",
+        b"jpg",
+        b"jpeg",
+        b"svg",
+        b"ico",
+        b"properties",
+        b"xsd",
+        b"dtd",
+        b"md",
+        b"rst",
+        b"java",
+        b"kt",
+        b"scala",
+        b"groovy",
+        b"py",
+        b"pyi",
+        b"pyc",
+        b"c",
+        b"h",
+        b"cpp",
+        b"hpp",
+        b"ttf",
+        b"woff",
+        b"woff2",
+        b"po",
+        b"mo",
+        b"less",
+        b"scss",
+        b"rels",
+        b"vue",
+        b"clj",
+    ];
+    let Some(dot) = name.iter().rposition(|byte| *byte == b'.') else { return false };
+    let ending = &name[dot + 1..];
+    ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known))
+}
+
+/// The tree of what lies in a container: nothing beside a file can be asked for.
+struct Nowhere;
+
+fn nowhere() -> Fault {
+    let mut fault = Fault::new(GapReason::NotCollected, "files beside it in its container are not asked about");
+    fault.gone = true;
+    fault
+}
+
+impl Tree for Nowhere {
+    fn folder(&self, _path: &[u8]) -> Result<Box<dyn Folder>, Fault> {
+        Err(nowhere())
+    }
+
+    fn find(&self, _path: &[u8]) -> Result<Box<dyn File>, Fault> {
+        Err(nowhere())
+    }
+
+    fn kind(&self, _path: &[u8]) -> Result<Option<EntryKind>, Fault> {
+        Err(nowhere())
+    }
+}
