@@ -108,7 +108,7 @@ pub(crate) enum Command {
 }
 
 /// How a place is looked at.
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Default, ClapArgs)]
 pub(crate) struct Looking {
     /// Cross into network mounts
     #[arg(long)]
@@ -122,6 +122,24 @@ pub(crate) struct Looking {
     /// Threads to look with [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) threads: Option<u16>,
+    /// How deep archives in archives are opened; 0 opens none, and each is a gap
+    #[arg(long, value_name = "N", default_value_t = 8, help_heading = "Archives", value_parser = clap::value_parser!(u32).range(0..=32))]
+    pub(crate) depth: u32,
+    /// Inside archives, look into every file whatever its name says
+    #[arg(long, help_heading = "Archives")]
+    pub(crate) paranoid: bool,
+    /// How many times its size a file may inflate to, with all that is in it, beyond 256 MiB
+    #[arg(long, value_name = "TIMES", default_value_t = 200, help_heading = "Archives")]
+    pub(crate) most_expansion: u64,
+    /// How many members a file may have, with all that is in it
+    #[arg(long, value_name = "N", default_value_t = 5_000_000, help_heading = "Archives")]
+    pub(crate) most_members: u64,
+    /// How much of what is inflated may be kept in memory at a time
+    #[arg(long, value_name = "MIB", default_value_t = 128, help_heading = "Archives", value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    pub(crate) most_memory: u64,
+    /// How long one file may take, with all that is in it
+    #[arg(long, value_name = "SECONDS", default_value_t = 1800, help_heading = "Archives")]
+    pub(crate) most_seconds: u64,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -9,6 +9,7 @@ mod error;
 mod home;
 mod lockdown;
 mod looking;
+mod opened;
 mod recording;
 mod sinks;
 mod terminal;

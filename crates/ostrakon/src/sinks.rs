@@ -2,8 +2,8 @@
 
 use ostrakon_collect::Sink;
 use ostrakon_identify::{Hits, Recogniser};
-use ostrakon_model::{Artifact, Excluded, Gap, Listing, Record};
-use ostrakon_place::{BundleWriter, EntryKind, PlaceError};
+use ostrakon_model::{Artifact, Excluded, Gap, Listing, Name, Record};
+use ostrakon_place::{BundleWriter, PlaceError};
 use std::sync::{Mutex, PoisonError};
 
 /// Keeps what comes in before there is a bundle to write it to.
@@ -15,7 +15,7 @@ pub(crate) struct Kept {
 
 impl Sink for Kept {
     fn folder(&mut self, _path: &str) {}
-    fn entry(&mut self, _path: &str, _name: &str, _kind: EntryKind, _owner: Option<&str>) {}
+    fn entry(&mut self, _name: &Name<'_>) {}
     fn artifact(&mut self, artifact: Artifact) {
         self.artifacts.push(artifact);
     }
@@ -60,7 +60,8 @@ impl<'a> IdentifySink<'a> {
             path.push_str(top);
             path.push('/');
             path.push_str(name);
-            self.recogniser.entry(&path, name, folder, owner, &mut self.hits);
+            let name = Name { path: &path, name, is_folder: folder, owner, copy: listing.copy };
+            self.recogniser.entry(&name, &mut self.hits);
         }
     }
 }
@@ -68,8 +69,8 @@ impl<'a> IdentifySink<'a> {
 impl Sink for IdentifySink<'_> {
     fn folder(&mut self, _path: &str) {}
 
-    fn entry(&mut self, path: &str, name: &str, kind: EntryKind, owner: Option<&str>) {
-        self.recogniser.entry(path, name, kind == EntryKind::Folder, owner, &mut self.hits);
+    fn entry(&mut self, name: &Name<'_>) {
+        self.recogniser.entry(name, &mut self.hits);
     }
 
     fn artifact(&mut self, artifact: Artifact) {
@@ -124,7 +125,7 @@ impl<'s, 'r> BundleSink<'s, 'r> {
 
     pub(crate) fn close_listing(&mut self) {
         if !self.listing.names.is_empty() {
-            let next = Listing { dir: self.listing.dir.clone(), ..Listing::default() };
+            let next = Listing { dir: self.listing.dir.clone(), copy: self.listing.copy, ..Listing::default() };
             let listing = std::mem::replace(&mut self.listing, next);
             self.record(&Record::Listing(listing));
         }
@@ -145,14 +146,19 @@ impl Sink for BundleSink<'_, '_> {
         path.clone_into(&mut self.listing.dir);
     }
 
-    fn entry(&mut self, path: &str, name: &str, kind: EntryKind, owner: Option<&str>) {
-        self.known.entry(path, name, kind, owner);
-        if let Some(owner) = owner
+    fn entry(&mut self, name: &Name<'_>) {
+        self.known.entry(name);
+        if name.copy != self.listing.copy {
+            self.close_listing();
+            self.listing.copy = name.copy;
+        }
+        if let Some(owner) = name.owner
             && let Ok(at) = u32::try_from(self.listing.names.len())
         {
             self.listing.owners.entry(owner.to_owned()).or_default().push(at);
         }
-        self.listing.names.push(if kind == EntryKind::Folder { format!("{name}/") } else { name.to_owned() });
+        let slash = if name.is_folder { "/" } else { "" };
+        self.listing.names.push(format!("{}{slash}", name.name));
         if self.listing.names.len() >= NAMES_A_LINE {
             self.close_listing();
         }

@@ -29,6 +29,8 @@ pub fn json(order: &Order, answer: &Identification, started: &str, finished: &st
             "files": coverage.files,
             "folders": coverage.folders,
             "bytes_read": coverage.bytes_read,
+            "members": coverage.members,
+            "bytes_inflated": coverage.bytes_inflated,
             "artifacts": coverage.artifacts,
             "by_collector": coverage.by_collector,
             "gaps": coverage.gaps.iter().map(gap).collect::<Vec<_>>(),

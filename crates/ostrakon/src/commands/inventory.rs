@@ -3,7 +3,8 @@
 use crate::args::{Global, Inventory};
 use crate::error::CommandError;
 use crate::home::Home;
-use crate::looking::{Inventoried, Opened};
+use crate::looking::Inventoried;
+use crate::opened::Opened;
 use crate::{builtin, lockdown, terminal};
 use ostrakon_identify::Recogniser;
 

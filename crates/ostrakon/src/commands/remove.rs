@@ -7,7 +7,8 @@ use super::plan;
 use crate::args::{Global, Remove, RemoveCommand, Removing};
 use crate::error::CommandError;
 use crate::home::{Home, is_there};
-use crate::looking::{Opened, now_exactly};
+use crate::looking::now_exactly;
+use crate::opened::Opened;
 use crate::recording::Recorder;
 use crate::{builtin, terminal};
 use ostrakon_ledger::Subject;
@@ -397,8 +398,7 @@ fn run_name(run: &Run<'_>) -> String {
 
 /// The part of the plan that is for this machine.
 fn find(signed: &Signed, what: &Removing, root: &Root, home: &Home) -> Result<AssetPlan, CommandError> {
-    let looking =
-        crate::args::Looking { cross_network: false, exclude: Vec::new(), asset: what.asset.clone(), threads: None };
+    let looking = crate::args::Looking { asset: what.asset.clone(), ..crate::args::Looking::default() };
     let place = (!root.is_live()).then(|| root.path());
     let own = Opened::open(place, &looking, &[], home.path())?.asset();
     let known = signed.plan.assets.iter().find(|asset| asset.id == own.id);
