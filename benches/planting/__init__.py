@@ -1,0 +1,1 @@
+"""Makes the tree that the benchmark looks at."""
