@@ -117,26 +117,26 @@ openssl openssl
 TOOLS
 }
 
-# Real archives: packages of Debian (some of them lookalikes), of PyPI (with Windows programs inside) and of npm.
+# Real archives: packages of Debian (some of them lookalikes), of PyPI (some with Windows programs inside) and of npm.
 archives() {
     local name
     cd "$here/archives" || return
     for name in rspamd lynis nmap-common libwireshark-data nagios-nrpe-server spamassassin amavisd-new klavaro \
-        klibc-utils libguava-java liblog4j2-java libbcprov-java; do
+        klibc-utils libguava-java; do
         compgen -G "${name}_*.deb" >/dev/null && continue
         apt-get download --quiet=2 -o APT::Sandbox::User="$(id -un)" "$name" >/dev/null 2>&1 || lack "archive $name"
     done
-    for name in numpy==1.26.4 psutil==5.9.8 cryptography==42.0.8 lxml==5.2.2 pillow==10.4.0; do
+    for name in psutil==5.9.8 lxml==5.2.2; do
         compgen -G "${name/==/-}-*win*.whl" >/dev/null && continue
         python3 -m pip download --quiet --no-deps --only-binary :all: --disable-pip-version-check \
             --platform win_amd64 --python-version 3.11 --implementation cp "$name" || lack "archive $name"
     done
-    for name in requests==2.32.3 Django==4.2.14 setuptools==70.3.0; do
+    for name in requests==2.32.3 Django==4.2.14; do
         compgen -G "${name/==/-}-*.whl" >/dev/null && continue
         python3 -m pip download --quiet --no-deps --only-binary :all: --disable-pip-version-check "$name" ||
             lack "archive $name"
     done
-    for name in react@18.3.1 lodash@4.17.21 express@4.19.2 typescript@5.5.4 rxjs@7.8.1 webpack@5.93.0; do
+    for name in react@18.3.1 lodash@4.17.21 express@4.19.2 typescript@5.5.4; do
         [[ -e ${name/@/-}.tgz ]] && continue
         npm pack --silent --ignore-scripts "$name" >/dev/null || lack "archive $name"
     done

@@ -40,6 +40,20 @@ rule elf_path {
         elf.type == elf.ET_DYN and elf.dynamic_section_entries > 0 and $path
 }
 
+rule macho_team {
+    strings:
+        $team = "2Y8XE5CQ94" fullword
+    condition:
+        (uint32(0) == 0xfeedface or uint32(0) == 0xfeedfacf or uint32be(0) == 0xcafebabe) and $team
+}
+
+rule image_name {
+    strings:
+        $name = /"io\.containerd\.image\.name":\s*"[a-z.\/]*malice\/kaspersky[:"]/
+    condition:
+        $name
+}
+
 rule dpkg_record {
     strings:
         $record = /(^|\n)Package: (kesl|kesl-gui|kesl-astra|klnagent|klnagent64|ksc64)\nStatus: install ok installed\n/

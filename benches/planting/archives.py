@@ -7,10 +7,26 @@ from pathlib import Path
 from . import packing
 from .ground import Ground
 
-# One archive of each kind for so many files of the tree.
-FILES_FOR_EACH = 25_000
+# One archive of each kind for so many files of the tree, and never none.
+FILES_FOR_EACH = 125_000
 # Parts of /usr that are packed: of a middling size.
 LEAST_FILES, MOST_FILES, MOST_BYTES = 20, 400, 8 << 20
+
+# What stands in the mirrors: packages of Debian (of programs, of data, of Java, and some that name the vendor), of PyPI
+# (with Windows programs inside, and without) and of npm (large and small), by how the names of their files begin.
+MIRRORS = {
+    "/srv/mirror/debian": (
+        "amavisd-new_",
+        "klibc-utils_",
+        "libguava-java_",
+        "lynis_",
+        "nmap-common_",
+        "rspamd_",
+        "spamassassin_",
+    ),
+    "/srv/mirror/pypi": ("Django-", "lxml-", "psutil-", "requests-"),
+    "/srv/mirror/npm": ("express-", "lodash-", "react-", "typescript-"),
+}
 
 
 def grow(ground: Ground, files: int):
@@ -22,10 +38,13 @@ def fetched(ground: Ground):
     if not ground.archives.is_dir():
         ground.lacking.append("archives: run peers.sh first for real ones")
         return
-    folders = {".whl": "/srv/mirror/pypi", ".tgz": "/srv/mirror/npm", ".deb": "/srv/mirror/debian"}
-    for path in sorted(ground.archives.iterdir()):
-        if path.suffix in folders:
-            target = ground.path(f"{folders[path.suffix]}/{path.name}")
+    for folder, beginnings in MIRRORS.items():
+        for beginning in beginnings:
+            path = next(iter(sorted(ground.archives.glob(f"{beginning}*"))), None)
+            if path is None:
+                ground.lacking.append(f"archives: no {beginning}*")
+                continue
+            target = ground.path(f"{folder}/{path.name}")
             target.parent.mkdir(parents=True, exist_ok=True)
             target.unlink(missing_ok=True)
             try:
@@ -78,3 +97,20 @@ def parts_of(top: Path) -> list[Path]:
 
 def below(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file() and os.access(path, os.R_OK))
+
+
+# The endings of what a tool that opens files would open.
+ENDINGS = set(
+    "7z apk bz2 cab cpio deb ear egg gz iso jar rpm squashfs tar tbz2 tgz txz vsix war whl xpi xz zip zst".split()
+)
+
+
+def share(top: Path) -> dict[str, int]:
+    """How many files of the tree are archives or packed by their names, and their size."""
+    files, size = 0, 0
+    for folder, _, names in os.walk(top):
+        for name in names:
+            if name.rpartition(".")[2].lower() in ENDINGS:
+                files += 1
+                size += os.lstat(os.path.join(folder, name)).st_size
+    return {"files": files, "megabytes": size // 1_000_000}

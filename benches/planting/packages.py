@@ -130,8 +130,9 @@ def docker_save(layers: list[packing.Files]) -> bytes:
     return packing.tar(files)
 
 
-def oci_layout(ground: Ground, layers: list[packing.Files]) -> packing.Files:
-    """An image as a folder of the OCI image layout, its layers packed with Zstandard."""
+def oci_layout(ground: Ground, layers: list[packing.Files], name: str = "") -> packing.Files:
+    """An image as a folder of the OCI image layout, its layers packed with Zstandard. Its name, if it has one, stands
+    in the index, as engines write it there."""
     files: packing.Files = {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}'}
 
     def blob(data: bytes, media_type: str) -> dict:
@@ -147,5 +148,8 @@ def oci_layout(ground: Ground, layers: list[packing.Files]) -> packing.Files:
     manifest = {"schemaVersion": 2, "config": configured, "layers": packed}
     manifest["mediaType"] = "application/vnd.oci.image.manifest.v1+json"
     described = blob(json.dumps(manifest).encode(), manifest["mediaType"])
+    if name:
+        tag = name.rpartition(":")[2]
+        described["annotations"] = {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": tag}
     files["index.json"] = json.dumps({"schemaVersion": 2, "manifests": [described]}).encode()
     return files

@@ -6,6 +6,8 @@ from pathlib import Path
 from .ground import Ground
 
 VENDOR = "AO Kaspersky Lab"
+# As Apple knows the vendor.
+TEAM = "2Y8XE5CQ94"
 
 
 def version(company: str, product: str, description: str, copyright: str, file: str) -> dict[str, str]:

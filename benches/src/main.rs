@@ -1,176 +1,180 @@
-//! Ostrakon beside the physical limit, in one run: a bare parallel walk that reads the first 4 KiB of every file, and
-//! `ostrakon identify` on the same warm tree. Prints one table of medians.
+//! Ostrakon beside the physical limit and beside its peers, in one run on one tree: what each uses, which of the planted
+//! traces it finds, and what it takes for a trace that is none.
 //!
-//! `cargo build --release && cargo run --release -p ostrakon-benches -- [FILES] [ROUNDS]`
+//! `cargo build --release && cargo run --release -p ostrakon-benches -- [FILES] [ROUNDS] [--no-peers] [--slow]`
 //!
-//! The tree is made of hard links to the files of `/usr`, below `target/bench`, so that its contents are real and it costs
-//! no disk. Compare CPU seconds; walls depend on what else the machine does.
+//! Makes the tree (`tree.py`), fetches the peers (`peers.sh`; with `--no-peers` they are left out), and runs in turn: the
+//! bare walks of this program, Ostrakon, the peers. ClamAV, which takes longest, runs only with `--slow`. Everything lies
+//! below `target/bench`, the output of each run in `out` beside the tree. Prints one table of medians, and ends with
+//! exit code 1 if Ostrakon misses a plant or takes something else for one.
+//!
+//! Compare processor time (CPU): walls depend on what else the machine does.
 
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints and may stop")]
+#![expect(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, reason = "a benchmark prints and may stop")]
 
-use rustix::fs::{FileType, Mode, OFlags, RawDir};
-use std::mem::MaybeUninit;
+mod bare;
+mod measure;
+mod peers;
+mod table;
+
+use bare::Each;
+use measure::{Ended, measure};
+use peers::{Places, Row};
+use serde_json::Value;
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
+use table::{Ran, Score};
 
-fn main() {
+/// No run may take longer.
+const LIMIT: Duration = Duration::from_secs(45 * 60);
+
+struct Wanted {
+    files: usize,
+    rounds: usize,
+    peers: bool,
+    slow: bool,
+}
+
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [flag, folder] = arguments.as_slice()
+    if let [flag, each, folder] = arguments.as_slice()
         && flag == "--bare"
     {
-        println!("{}", bare(Path::new(folder)));
+        println!("{}", bare::walk(Path::new(folder), Each::of(each).unwrap()));
+        return ExitCode::SUCCESS;
+    }
+    let Some(wanted) = wanted(&arguments) else {
+        eprintln!("usage: [FILES] [ROUNDS] [--no-peers] [--slow]");
+        return ExitCode::from(2);
+    };
+    let places = prepare(&wanted);
+    let mut rows = peers::bare(&places);
+    rows.extend(peers::ours(&places));
+    if wanted.peers {
+        rows.extend(peers::peers(&places, wanted.slow));
+    }
+    let mut all: Vec<Ran> =
+        rows.into_iter().map(|row| Ran { row, runs: Vec::new(), trouble: None, score: None }).collect();
+    // The round before the first warms the tree.
+    for round in 0..=wanted.rounds {
+        for ran in &mut all {
+            // What is run once comes last, on a tree that is warm.
+            let most = ran.row.most;
+            let now = if most == 1 { round == wanted.rounds } else { round <= most };
+            if now && ran.trouble.is_none() {
+                eprintln!("round {round} of {}: {}", wanted.rounds, ran.row.what);
+                once(&places, ran, round > 0);
+            }
+        }
+    }
+    for ran in &mut all {
+        ran.score = score(&places, ran);
+    }
+    about(&places, &wanted);
+    table::print(&all);
+    let faults = table::faults(&all);
+    for fault in &faults {
+        eprintln!("{fault}");
+    }
+    ExitCode::from(u8::from(!faults.is_empty()))
+}
+
+fn wanted(arguments: &[String]) -> Option<Wanted> {
+    let (flags, numbers): (Vec<&String>, Vec<&String>) = arguments.iter().partition(|word| word.starts_with("--"));
+    if numbers.len() > 2 || flags.iter().any(|flag| !["--no-peers", "--slow"].contains(&flag.as_str())) {
+        return None;
+    }
+    let number = |at: usize, default: usize| numbers.get(at).map_or(Some(default), |text| text.parse().ok());
+    let has = |flag: &str| flags.iter().any(|word| *word == flag);
+    let (files, rounds) = (number(0, 250_000)?, number(1, 7)?.max(1));
+    Some(Wanted { files, rounds, peers: !has("--no-peers"), slow: has("--slow") })
+}
+
+/// Fetches the peers and makes the tree, where they are not there yet.
+fn prepare(wanted: &Wanted) -> Places {
+    let benches = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let target = benches.parent().unwrap().join("target");
+    let tree = target.join("bench").join(format!("tree-{}", wanted.files));
+    std::fs::create_dir_all(tree.parent().unwrap()).unwrap();
+    if wanted.peers {
+        let done = Command::new("bash").arg(benches.join("peers.sh")).stdout(Stdio::null()).status().unwrap();
+        assert!(done.success(), "peers.sh failed");
+    }
+    let files = wanted.files.to_string();
+    let made =
+        Command::new("python3").arg(benches.join("tree.py")).arg(&tree).args(["--files", files.as_str()]).status();
+    assert!(made.unwrap().success(), "tree.py failed");
+    let out = tree.join("out");
+    std::fs::create_dir_all(&out).unwrap();
+    let own = std::env::current_exe().unwrap();
+    assert!(own.with_file_name("ostrakon").is_file(), "build ostrakon first: cargo build --release");
+    Places { peers: target.join("peers/bin"), root: tree.join("root"), benches, out, own }
+}
+
+/// Runs a row once; what it prints goes into files.
+fn once(places: &Places, ran: &mut Ran, counts: bool) {
+    let row = &ran.row;
+    if !row.program.is_file() {
+        ran.trouble = Some("not here".to_owned());
         return;
     }
-    let number = |at: usize, default: usize| arguments.get(at).and_then(|text| text.parse().ok()).unwrap_or(default);
-    let (files, rounds) = (number(0, 250_000), number(1, 7));
-    let tree = tree(files);
-    let own = std::env::current_exe().unwrap();
-    let ostrakon = own.with_file_name("ostrakon");
-    let runs: [(&str, PathBuf, Vec<String>); 2] = [
-        ("bare walk + first 4 KiB", own, vec!["--bare".to_owned(), tree.display().to_string()]),
-        ("ostrakon identify", ostrakon, {
-            let place = tree.display().to_string();
-            ["identify", &place, "--order", "bod-17-01", "--quiet"].map(str::to_owned).to_vec()
-        }),
-    ];
-    let mut results = vec![Vec::new(); runs.len()];
-    for round in 0..=rounds {
-        for (at, (_, program, arguments)) in runs.iter().enumerate() {
-            let used = measure(program, arguments);
-            // The first round warms the tree.
-            if round > 0 {
-                results[at].push(used);
+    let (out, errors) = (output(places, row), places.out.join(format!("{}.err", row.id)));
+    let mut command = Command::new(&row.program);
+    for (name, value) in &row.environment {
+        command.env(name, value);
+    }
+    command
+        .args(&row.arguments)
+        .stdin(Stdio::null())
+        .stdout(File::create(out).unwrap())
+        .stderr(File::create(&errors).unwrap());
+    match measure(&mut command, LIMIT) {
+        Ended::By(Some(code), used) if row.fine.contains(&code) => {
+            if counts {
+                ran.runs.push(used);
             }
         }
-    }
-    println!("{} files, {rounds} rounds, medians", bare(&tree));
-    println!("{:26} {:>8} {:>8} {:>10}", "what", "CPU s", "wall s", "memory MB");
-    let mut medians = Vec::new();
-    for ((name, _, _), list) in runs.iter().zip(&results) {
-        let (cpu, wall, memory) =
-            (median(list, |used| used.cpu), median(list, |used| used.wall), median(list, |used| used.memory));
-        println!("{name:26} {cpu:8.2} {wall:8.2} {memory:10.0}");
-        medians.push((cpu, wall));
-    }
-    println!("{:26} {:8.2} {:8.2}", "ratio", medians[1].0 / medians[0].0, medians[1].1 / medians[0].1);
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Used {
-    cpu: f64,
-    wall: f64,
-    memory: f64,
-}
-
-fn median(list: &[Used], of: impl Fn(&Used) -> f64) -> f64 {
-    let mut values: Vec<f64> = list.iter().map(of).collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-/// Runs a program and says what it used: the processor time the kernel adds to its parent when it ends, and the largest
-/// memory seen while it ran.
-fn measure(program: &Path, arguments: &[String]) -> Used {
-    let before = children_seconds();
-    let start = Instant::now();
-    let mut child = Command::new(program).args(arguments).stdout(Stdio::null()).spawn().unwrap();
-    let memory = watch(&mut child);
-    Used { cpu: children_seconds() - before, wall: start.elapsed().as_secs_f64(), memory }
-}
-
-fn watch(child: &mut Child) -> f64 {
-    let status = format!("/proc/{}/status", child.id());
-    let mut most = 0.0;
-    while child.try_wait().unwrap().is_none() {
-        let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib: f64 = line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(most);
-        most = kib.max(most);
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    most / 1024.0
-}
-
-fn children_seconds() -> f64 {
-    let text = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = text.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    // Fields 16 and 17 of proc(5), in ticks of 10 ms.
-    let ticks: f64 = fields[13].parse::<f64>().unwrap() + fields[14].parse::<f64>().unwrap();
-    ticks / 100.0
-}
-
-/// A tree of at least `files` files.
-fn tree(files: usize) -> PathBuf {
-    let top = PathBuf::from("target/bench").join(files.to_string());
-    std::fs::create_dir_all(&top).unwrap();
-    let mut copies = 0;
-    while bare(&top) < files {
-        let to = top.join(format!("copy-{copies}"));
-        if !to.is_dir() {
-            let done = Command::new("cp").args(["-al", "/usr"]).arg(&to).status().unwrap();
-            assert!(done.success(), "cp -al /usr failed: target/ must lie on the file system of /usr");
+        Ended::By(code, _) => {
+            let said = std::fs::read(&errors).unwrap_or_default();
+            let said = String::from_utf8_lossy(&said);
+            let first = said.lines().find(|line| !line.is_empty()).unwrap_or("it said nothing");
+            let how = code.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
+            ran.trouble = Some(format!("failed with {how}: {first}"));
         }
-        copies += 1;
+        Ended::NotBegun(error) => ran.trouble = Some(error),
+        // What it had printed by then is no answer.
+        Ended::TooLong => ran.trouble = Some(format!("unfinished after {} minutes", LIMIT.as_secs() / 60)),
     }
-    top.canonicalize().unwrap()
 }
 
-/// Walks `top` with one thread a processor, reads the first 4 KiB of every file, and counts files.
-fn bare(top: &Path) -> usize {
-    let queue = (Mutex::new((vec![top.to_owned()], 0_usize)), Condvar::new());
-    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get);
-    std::thread::scope(|scope| {
-        let work = || {
-            let mut files = 0;
-            loop {
-                let mut state = queue.0.lock().unwrap();
-                let folder = loop {
-                    if let Some(folder) = state.0.pop() {
-                        state.1 += 1;
-                        break folder;
-                    }
-                    if state.1 == 0 {
-                        queue.1.notify_all();
-                        return files;
-                    }
-                    state = queue.1.wait(state).unwrap();
-                };
-                drop(state);
-                let found = read(&folder, &mut files);
-                let mut state = queue.0.lock().unwrap();
-                state.0.extend(found);
-                state.1 -= 1;
-                queue.1.notify_all();
-            }
-        };
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
-    })
+fn output(places: &Places, row: &Row) -> PathBuf {
+    places.out.join(format!("{}.out", row.id))
 }
 
-fn read(path: &Path, files: &mut usize) -> Vec<PathBuf> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut found = Vec::new();
-    let Ok(folder) = rustix::fs::open(path, flags | OFlags::DIRECTORY, Mode::empty()) else { return found };
-    let mut buffer = [MaybeUninit::uninit(); 32 * 1024];
-    let mut head = [0; 4096];
-    let mut entries = RawDir::new(&folder, &mut buffer);
-    while let Some(Ok(entry)) = entries.next() {
-        let name = entry.file_name();
-        match entry.file_type() {
-            FileType::Directory if name.to_bytes() != b"." && name.to_bytes() != b".." => {
-                found.push(path.join(std::ffi::OsStr::new(&*name.to_string_lossy())));
-            }
-            FileType::RegularFile => {
-                *files += 1;
-                if let Ok(file) = rustix::fs::openat(&folder, name, flags, Mode::empty()) {
-                    let _ = rustix::io::pread(&file, &mut head, 0);
-                }
-            }
-            _ => {}
-        }
+/// What the last output of a row is worth.
+fn score(places: &Places, ran: &Ran) -> Option<Score> {
+    let tool = ran.row.tool.filter(|_| ran.trouble.is_none() && !ran.runs.is_empty())?;
+    let tree = places.root.parent().unwrap();
+    let mut command = Command::new("python3");
+    command.arg(places.benches.join("score.py")).arg(tree).arg(tool).arg(output(places, &ran.row));
+    let done = command.stderr(Stdio::inherit()).output().unwrap();
+    assert!(done.status.success(), "score.py failed on the output of {}", ran.row.what);
+    Some(Score::of(&serde_json::from_slice(&done.stdout).unwrap()))
+}
+
+/// What was looked at, and how.
+fn about(places: &Places, wanted: &Wanted) {
+    let text = std::fs::read(places.root.with_file_name("made.json")).unwrap();
+    let made: Value = serde_json::from_slice(&text).unwrap();
+    let (archives, megabytes) = (&made["archives"]["files"], &made["archives"]["megabytes"]);
+    let files = bare::walk(&places.root, Each::Name);
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    println!("{files} files, {archives} of them archives or packed, of {megabytes} MB; {processors} processors;");
+    println!("up to {} rounds on a warm tree, medians", wanted.rounds);
+    for left_out in made["left_out"].as_array().into_iter().flatten() {
+        println!("not in the tree: {left_out}");
     }
-    found
+    println!();
 }

@@ -14,6 +14,17 @@ pub trait Collector: Sync {
         &[]
     }
 
+    /// Could a file with a name or ending it wants be one of its own, as far as its path says? Asked before it is read; `inside`: in
+    /// an archive, where reading means inflating.
+    fn could_be(&self, _path: &[u8], _inside: bool) -> bool {
+        true
+    }
+
+    /// Does what it finds in a file depend on others beside it? Such files are read again even where they have not changed.
+    fn asks_others(&self) -> bool {
+        false
+    }
+
     /// Looks at one file it wanted. An error is a gap; what was found before it counts all the same.
     fn file(&self, _seen: &Seen<'_>, _out: &mut Out) -> Outcome {
         Ok(Examined::NotMine)

@@ -18,8 +18,17 @@ pub fn file(input: &[u8]) {
     let limits =
         Limits { depth: 4, ratio: 50, members: 2_000, memory: 32 << 20, time: Duration::from_secs(5), paranoid: true };
     let tree = One { path: &path, content };
-    let place =
-        Place { tree: &tree, borders: &Borders::default(), live: false, marks: &marks, limits, worth: &|_| true };
+    let place = Place {
+        tree: &tree,
+        borders: &Borders::default(),
+        live: false,
+        marks: &marks,
+        earlier: None,
+        stamped_before: None,
+        image: None,
+        limits,
+        worth: &|_| true,
+    };
     look_at_file(&place, &path, &[], Panics, &AtomicU64::new(0));
 }
 

@@ -5,6 +5,8 @@
 
 pub mod collector;
 mod collectors;
+pub mod earlier;
+pub mod image;
 mod json;
 mod library;
 pub mod look;
@@ -26,6 +28,8 @@ mod yaml;
 
 pub use collector::{Collector, Context, Examined, Interest, Meta, Out, Outcome, Seen};
 pub use collectors::{COLLECTORS, methods};
+pub use earlier::Earlier;
+pub use image::Image;
 pub use look::{Looked, Place, Sink, look, look_at_file, look_at_host};
 pub use marks::Marks;
 

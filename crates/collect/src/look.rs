@@ -1,6 +1,8 @@
 //! The one pass over a place.
 
 use crate::collectors::COLLECTORS;
+use crate::earlier::Earlier;
+use crate::image::Image;
 use crate::marks::Marks;
 use crate::owners::Owners;
 use crate::router::Router;
@@ -21,6 +23,12 @@ pub struct Place<'a> {
     pub live: bool,
     /// Bytes that some indicator asks for in executables.
     pub marks: &'a Marks,
+    /// An earlier look at it, whose unchanged files are not read again.
+    pub earlier: Option<&'a Earlier>,
+    /// Files changed before this second of the epoch are given a stamp: one written while it is read has none.
+    pub stamped_before: Option<i64>,
+    /// The container image it is, where it is one.
+    pub image: Option<&'a Image>,
     /// What opening archives may cost.
     pub limits: Limits,
     /// Is an artifact worth more than a glance: does somebody recognise it? Digests cost more than a glance.
@@ -39,6 +47,8 @@ pub trait Sink: Send {
     fn gap(&mut self, gap: Gap);
     /// A thing left out on purpose.
     fn excluded(&mut self, excluded: Excluded);
+    /// A number that stands for a file that was read whole and can be told apart from what it may become.
+    fn stamp(&mut self, _number: u64) {}
 }
 
 /// What a look came to.
@@ -89,7 +99,8 @@ pub fn look_at_host<S: Sink>(place: &Place<'_>, sink: S) -> (Looked, S) {
 /// Looks at the files of `place` with one thread per sink and gives the sinks back. `progress` counts files as they are
 /// met.
 pub fn look<S: Sink>(place: &Place<'_>, sinks: Vec<S>, progress: &AtomicU64) -> (Looked, Vec<S>) {
-    run(place, Owners::read(place.tree), sinks, progress, |workers| {
+    let owners = Owners::read(place.image.map_or(place.tree, |image| image));
+    run(place, owners, sinks, progress, |workers| {
         *workers = walk(place.tree, place.borders, std::mem::take(workers));
     })
 }
@@ -104,7 +115,8 @@ pub fn look_at_file<S: Sink>(
     progress: &AtomicU64,
 ) -> (Looked, S, bool) {
     let mut found = false;
-    let (looked, mut sinks) = run(place, Owners::default(), vec![sink], progress, |workers| {
+    let owners = place.image.map(|image| Owners::read(image)).unwrap_or_default();
+    let (looked, mut sinks) = run(place, owners, vec![sink], progress, |workers| {
         for worker in workers {
             found |= worker.alone(path, parts);
         }

@@ -18,14 +18,20 @@ pub(crate) fn could_be(name: &[u8], head: &[u8]) -> bool {
 
 /// A container that is open, as its members see it.
 struct Inside<'n> {
-    /// The locator of the container and what separates members from it.
-    prefix: String,
+    /// The locator of the container and what separates members from it; behind that, the member's path, while it is told.
+    text: String,
+    /// How long the first part of `text` is.
+    prefix: usize,
     copy: bool,
     owner: Option<&'n str>,
+    /// The number of the layer it is of the image that the place is.
+    layer: Option<usize>,
     depth: u32,
     purse: &'n Purse,
     /// The folder that was named last.
     folder: String,
+    /// The folder whose classes were told last.
+    package: Vec<u8>,
     /// Only what these lead to; the first is a path in this container.
     parts: &'n [Vec<u8>],
     /// Was anything found that they lead to?
@@ -71,6 +77,9 @@ impl<S: Sink> Worker<'_, S> {
         let Format::Compressed(codec) = format else { return true };
         let name = at.name();
         let inner = name.iter().rposition(|byte| *byte == b'.').map_or(name, |dot| &name[..dot]);
+        if !self.limits.paranoid && (is_inert(inner) || is_document(inner)) {
+            return false;
+        }
         let mut bytes = [0; 512];
         let known = if codec == Codec::Gzip { container::peek(head, &mut bytes) } else { None };
         let Some(known) = known else { return true };
@@ -118,20 +127,27 @@ impl<S: Sink> Worker<'_, S> {
             at.name().len() > ending.len()
                 && at.name()[at.name().len() - ending.len()..].eq_ignore_ascii_case(ending.as_bytes())
         });
+        let layer = self.image.and_then(|image| image.layer(at.text));
         let owner = crate::collectors::package_file::owner(format, file, purse);
         let mut inside = Inside {
-            prefix: format!("{}!", at.text),
+            text: format!("{}!", at.text),
+            prefix: at.text.len() + 1,
             copy: at.copy || !java,
             owner: owner.as_deref().or(at.owner),
+            layer,
             depth: at.depth + 1,
             purse,
             folder: String::new(),
+            package: Vec::new(),
             parts,
             found: false,
         };
         // Its files know no tree, and stand below no root of the place.
         let outer = self.context;
         self.context = Context { tree: &Nowhere, live: false, alone: false, ..outer };
+        if let (Some(image), Some(_)) = (self.image, layer) {
+            self.context.tree = image;
+        }
         let result = guarded(|| {
             container::open(format, at.name(), file, purse, &mut |member, file| self.member(member, file, &mut inside))
         });
@@ -143,6 +159,9 @@ impl<S: Sink> Worker<'_, S> {
     }
 
     fn member(&mut self, member: &Member<'_>, file: &dyn File, inside: &mut Inside<'_>) -> ControlFlow<()> {
+        if member.path == b"/" {
+            return ControlFlow::Continue(());
+        }
         let mut rest: &[Vec<u8>] = &[];
         if let Some((part, others)) = inside.parts.split_first() {
             let below =
@@ -152,44 +171,87 @@ impl<S: Sink> Worker<'_, S> {
             }
             rest = others;
         }
-        let text = format!("{}{}", inside.prefix, encode(member.path));
+        let whole = inside.parts.is_empty() || rest.is_empty();
+        if whole && member.packed && !self.limits.paranoid && member.path.ends_with(b".class") {
+            self.class(member, inside);
+            return ControlFlow::Continue(());
+        }
+        let mut text = std::mem::take(&mut inside.text);
+        text.push_str(&encode(member.path));
+        let (mut copy, mut owner) = (inside.copy, inside.owner);
+        if let (Some(image), Some(layer)) = (self.image, inside.layer) {
+            // What no layer above hides or deletes is in the image, and not in a copy.
+            copy = !image.shows(layer, member.path);
+            owner = if copy || member.kind == EntryKind::Folder { None } else { self.owners.of(member.path) };
+        }
+        let at = At { path: member.path, text: &text, copy, owner, depth: inside.depth, purse: Some(inside.purse) };
+        if rest.is_empty() {
+            inside.found = true;
+            self.told(member, file, &at, &mut inside.folder);
+        } else {
+            inside.found |= self.lead(&at, file, rest);
+        }
+        text.truncate(inside.prefix);
+        inside.text = text;
+        ControlFlow::Continue(())
+    }
+
+    /// Tells a member's name, and looks at what it holds.
+    fn told(&mut self, member: &Member<'_>, file: &dyn File, at: &At<'_>, last_folder: &mut String) {
+        self.looked.members += 1;
+        let slash = at.text.rfind('/').unwrap_or_default();
+        let folder = &at.text[..slash];
+        if last_folder != folder {
+            folder.clone_into(last_folder);
+            self.sink.folder(folder);
+        }
+        self.name(at, member.kind == EntryKind::Folder);
+        if member.kind == EntryKind::File {
+            let members = self.looked.members;
+            self.content(member, file, at);
+            if self.looked.members > members {
+                // Names of its own members were told in between.
+                self.sink.folder(last_folder);
+            }
+        }
+    }
+
+    /// Classes of a Java archive are told by the folder they lie in, once: they are most of its members.
+    fn class(&mut self, member: &Member<'_>, inside: &mut Inside<'_>) {
+        inside.found = true;
+        let name = crate::reading::last_part(member.path);
+        let folder = &member.path[..member.path.len() - name.len()];
+        if inside.package == folder {
+            return;
+        }
+        folder.clone_into(&mut inside.package);
+        let Some(folder) = folder.strip_suffix(b"/").filter(|folder| !folder.is_empty()) else { return };
+        let mut text = std::mem::take(&mut inside.text);
+        text.push_str(&encode(folder));
         let at = At {
-            path: member.path,
+            path: folder,
             text: &text,
             copy: inside.copy,
             owner: inside.owner,
             depth: inside.depth,
             purse: Some(inside.purse),
         };
-        if !rest.is_empty() {
-            inside.found |= self.lead(&at, file, rest);
-            return ControlFlow::Continue(());
+        let above = text.rfind('/').unwrap_or_default();
+        if inside.folder != text[..above] {
+            text[..above].clone_into(&mut inside.folder);
+            self.sink.folder(&text[..above]);
         }
-        inside.found = true;
         self.looked.members += 1;
-        let name = text.len() - encode(at.name()).len();
-        let folder = text[..name].strip_suffix('/').unwrap_or(&text[..name]);
-        if inside.folder != folder {
-            folder.clone_into(&mut inside.folder);
-            self.sink.folder(folder);
-        }
-        self.name(&at, member.kind == EntryKind::Folder);
-        if member.kind == EntryKind::File {
-            let members = self.looked.members;
-            self.content(member, file, &at);
-            if self.looked.members > members {
-                // Names of its own members were told in between.
-                self.sink.folder(&inside.folder);
-            }
-        }
-        ControlFlow::Continue(())
+        self.name(&at, true);
+        text.truncate(inside.prefix);
+        inside.text = text;
     }
 
     /// Looks at what a member holds, if anybody could want it.
     fn content(&mut self, member: &Member<'_>, file: &dyn File, at: &At<'_>) {
         let mut wanted = Vec::new();
         self.router.folder(&at.path[..at.path.len() - at.name().len()], &mut wanted);
-        self.router.names(at.path, at.name(), &mut wanted);
+        self.router.names(at.path, at.name(), true, &mut wanted);
         if member.packed && wanted.is_empty() && !self.limits.paranoid && is_inert(at.name()) {
             return;
         }
@@ -219,6 +281,7 @@ impl<S: Sink> Worker<'_, S> {
         let Fault { reason, detail, gone } = fault;
         if !gone {
             let locator = Locator(at.text.to_owned());
+            self.gaps += 1;
             self.sink.gap(Gap { locator, reason, hides: HIDES, collector: "archives".to_owned(), detail });
         }
     }
@@ -227,13 +290,14 @@ impl<S: Sink> Worker<'_, S> {
 /// Does a name say that a file holds neither a program nor a list of anything? Inside compressed archives such files are
 /// most, and inflating each to see that it is what it says would be most of a look.
 fn is_inert(name: &[u8]) -> bool {
-    const ENDINGS: [&[u8]; 40] = [
+    const ENDINGS: [&[u8]; 62] = [
         b"class",
         b"html",
         b"htm",
         b"css",
         b"js",
         b"mjs",
+        b"cjs",
         b"ts",
         b"map",
         b"png",
@@ -245,8 +309,11 @@ fn is_inert(name: &[u8]) -> bool {
         b"properties",
         b"xsd",
         b"dtd",
+        b"xsl",
+        b"xml",
         b"md",
         b"rst",
+        b"txt",
         b"java",
         b"kt",
         b"scala",
@@ -254,10 +321,16 @@ fn is_inert(name: &[u8]) -> bool {
         b"py",
         b"pyi",
         b"pyc",
+        b"pxd",
         b"c",
         b"h",
+        b"cc",
         b"cpp",
         b"hpp",
+        b"go",
+        b"rs",
+        b"rb",
+        b"php",
         b"ttf",
         b"woff",
         b"woff2",
@@ -268,10 +341,38 @@ fn is_inert(name: &[u8]) -> bool {
         b"rels",
         b"vue",
         b"clj",
+        b"json",
+        b"yaml",
+        b"yml",
+        b"toml",
+        b"proto",
+        b"mf",
+        b"sf",
+        b"csv",
+        b"tmpl",
+        b"sql",
+        b"tasty",
+        b"kotlin_module",
     ];
+    const NAMES: [&[u8]; 4] = [b"LICENSE", b"NOTICE", b"COPYING", b"AUTHORS"];
+    if NAMES.contains(&name) {
+        return true;
+    }
     let Some(dot) = name.iter().rposition(|byte| *byte == b'.') else { return false };
     let ending = &name[dot + 1..];
     ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known))
+}
+
+/// Is it the name of a manual page or a list of changes, as distributions compress them by the ten thousand?
+fn is_document(name: &[u8]) -> bool {
+    const NAMES: [&[u8]; 5] = [b"changelog", b"changes", b"news", b"readme", b"todo"];
+    const ENDINGS: [&[u8]; 4] = [b"", b".Debian", b".old", b".upstream"];
+    let stem = name.iter().position(|byte| *byte == b'.').unwrap_or(name.len());
+    let section = name.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+    let manual = name.len() > section.len()
+        && matches!(section, [b'1'..=b'9', rest @ ..] if rest.len() < 7)
+        && memchr::memmem::find(name, b".so.").is_none();
+    manual || (NAMES.iter().any(|known| name[..stem].eq_ignore_ascii_case(known)) && ENDINGS.contains(&&name[stem..]))
 }
 
 /// The tree of what lies in a container: nothing beside a file can be asked for.

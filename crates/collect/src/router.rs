@@ -4,8 +4,8 @@ use crate::collector::{Collector, Interest};
 use rustc_hash::FxHashMap;
 
 /// Routes files to collectors.
-#[derive(Default)]
 pub(crate) struct Router {
+    collectors: &'static [&'static dyn Collector],
     names: FxHashMap<&'static [u8], Vec<usize>>,
     endings: FxHashMap<&'static [u8], Vec<usize>>,
     /// Paths by their last part: the whole path, and the collector.
@@ -22,8 +22,15 @@ pub(crate) struct Wanted {
 }
 
 impl Router {
-    pub(crate) fn of(collectors: &[&dyn Collector]) -> Self {
-        let mut router = Self::default();
+    pub(crate) fn of(collectors: &'static [&'static dyn Collector]) -> Self {
+        let mut router = Self {
+            collectors,
+            names: FxHashMap::default(),
+            endings: FxHashMap::default(),
+            paths: FxHashMap::default(),
+            folders: Vec::new(),
+            magics: Vec::new(),
+        };
         for (at, collector) in collectors.iter().enumerate() {
             for interest in collector.wants() {
                 match *interest {
@@ -56,7 +63,7 @@ impl Router {
 
     /// Adds the collectors that want the file `name` at `path`, which begins with `head`.
     pub(crate) fn file(&self, path: &[u8], name: &[u8], head: &[u8], wanted: &mut Vec<Wanted>) {
-        self.names(path, name, wanted);
+        self.names(path, name, false, wanted);
         self.by_magic(head, wanted);
     }
 
@@ -69,12 +76,12 @@ impl Router {
     /// Does anybody want the file for its name?
     pub(crate) fn by_name(&self, path: &[u8], name: &[u8]) -> bool {
         let mut wanted = Vec::new();
-        self.names(path, name, &mut wanted);
+        self.names(path, name, false, &mut wanted);
         !wanted.is_empty()
     }
 
-    /// Adds the collectors that want the file `name` at `path` for its name.
-    pub(crate) fn names(&self, path: &[u8], name: &[u8], wanted: &mut Vec<Wanted>) {
+    /// Adds the collectors that want the file `name` at `path` for its name; `inside`: it must be inflated to be read.
+    pub(crate) fn names(&self, path: &[u8], name: &[u8], inside: bool, wanted: &mut Vec<Wanted>) {
         let mut want = |collector, root| {
             if !wanted.iter().any(|known: &Wanted| known.collector == collector) {
                 wanted.push(Wanted { collector, root });
@@ -88,7 +95,8 @@ impl Router {
             }
         }
         if let Some(list) = self.names.get(name) {
-            list.iter().for_each(|collector| want(*collector, 0));
+            let could = |collector: &&usize| self.collectors[**collector].could_be(path, inside);
+            list.iter().filter(could).for_each(|collector| want(*collector, 0));
         }
         // Endings are short, and X.JAR is one as well.
         if let Some(dot) = name.iter().rposition(|byte| *byte == b'.')
@@ -98,7 +106,8 @@ impl Router {
             lower[..ending.len()].copy_from_slice(ending);
             lower.make_ascii_lowercase();
             if let Some(list) = self.endings.get(&lower[..ending.len()]) {
-                list.iter().for_each(|collector| want(*collector, 0));
+                let could = |collector: &&usize| self.collectors[**collector].could_be(path, inside);
+                list.iter().filter(could).for_each(|collector| want(*collector, 0));
             }
         }
     }

@@ -3,6 +3,8 @@
 
 use crate::collector::{Context, HEAD, Out, Outcome, Seen};
 use crate::collectors::COLLECTORS;
+use crate::earlier::{Earlier, Remembered, number};
+use crate::image::Image;
 use crate::look::{Looked, Place, Sink};
 use crate::owners::Owners;
 use crate::router::{Router, Wanted};
@@ -25,6 +27,11 @@ pub(crate) struct Worker<'a, S> {
     pub(crate) context: Context<'a>,
     pub(crate) limits: Limits,
     pub(crate) memory: &'a Arc<Memory>,
+    pub(crate) image: Option<&'a Image>,
+    earlier: Option<&'a Earlier>,
+    stamped_before: Option<i64>,
+    /// Gaps told so far.
+    pub(crate) gaps: u64,
     progress: &'a AtomicU64,
     head: Vec<u8>,
     folder_wanted: Vec<Wanted>,
@@ -77,6 +84,10 @@ impl<'a, S: Sink> Worker<'a, S> {
             context,
             limits: place.limits,
             memory,
+            image: place.image,
+            earlier: place.earlier,
+            stamped_before: place.stamped_before,
+            gaps: 0,
             progress,
             head: vec![0; HEAD],
             folder_wanted: Vec::new(),
@@ -131,12 +142,89 @@ impl<'a, S: Sink> Worker<'a, S> {
         true
     }
 
-    /// Hands the file at `self.bytes` and `self.text` to everyone who wants it.
+    /// Hands the file at `self.bytes` and `self.text` to everyone who wants it, or tells again what an earlier look saw of
+    /// it.
     fn file(&mut self, folder: &dyn Folder, name: &[u8]) {
-        let file = match folder.open(name) {
-            Ok(file) => file,
+        if self.earlier.is_none() && self.stamped_before.is_none() {
+            self.read(folder, name);
+            return;
+        }
+        let stamp = match folder.stamp(name) {
+            Ok(stamp) => stamp,
             Err(fault) => return self.unread(&self.text.clone(), fault),
         };
+        let number = stamp.map(|stamp| number(&self.bytes, &stamp));
+        if let (Some(earlier), Some(number)) = (self.earlier, number)
+            && earlier.has(number)
+        {
+            if let Some(remembered) = earlier.of(&self.text) {
+                self.tell(remembered);
+            }
+            if self.stamped_before.is_some() {
+                self.sink.stamp(number);
+            }
+            return;
+        }
+        let gaps = self.gaps;
+        let alone = self.read(folder, name);
+        // What had a gap is tried again, and what was written just now may be written again at the same time.
+        let settled = |before: i64| stamp.is_some_and(|it| it.changed.0 < before && it.modified.0 < before);
+        if let (true, true, Some(number)) = (alone, self.gaps == gaps, number)
+            && self.stamped_before.is_some_and(settled)
+        {
+            self.sink.stamp(number);
+        }
+    }
+
+    /// Tells what an earlier look saw of a file.
+    fn tell(&mut self, remembered: &Remembered) {
+        for listing in &remembered.listings {
+            self.sink.folder(&listing.dir);
+            let mut owners = vec![None; listing.names.len()];
+            for (owner, list) in &listing.owners {
+                for at in list {
+                    if let Some(place) = owners.get_mut(*at as usize) {
+                        *place = Some(owner.as_str());
+                    }
+                }
+            }
+            let mut path = format!("{}/", listing.dir);
+            let start = path.len();
+            for (name, owner) in listing.names.iter().zip(owners) {
+                let (name, is_folder) = name.strip_suffix('/').map_or((name.as_str(), false), |name| (name, true));
+                path.truncate(start);
+                path.push_str(name);
+                self.sink.entry(&Name { path: &path, name, is_folder, owner, copy: listing.copy });
+                self.counts[0] += 1;
+                self.looked.members += 1;
+            }
+        }
+        for artifact in &remembered.artifacts {
+            let mut artifact = artifact.clone();
+            // Who owns a file can change without the file.
+            if !artifact.locator.as_str().contains('!') && artifact.kind == ArtifactKind::Executable {
+                artifact.attributes.retain(|(attribute, _)| *attribute != FILE_OWNER);
+                if let Some(owner) = self.owners.of(&self.bytes) {
+                    artifact.push(FILE_OWNER, owner);
+                }
+            }
+            if let Some(by) = COLLECTORS.iter().position(|collector| collector.meta().id == artifact.collector) {
+                self.counts[by] += 1;
+            }
+            self.sink.artifact(artifact);
+        }
+    }
+
+    /// Reads the file at `self.bytes`; says whether what was found in it depends on it alone.
+    fn read(&mut self, folder: &dyn Folder, name: &[u8]) -> bool {
+        let file = match folder.open(name) {
+            Ok(file) => file,
+            Err(fault) => {
+                self.unread(&self.text.clone(), fault);
+                return false;
+            }
+        };
+        let mut alone = true;
         let mut head = std::mem::take(&mut self.head);
         match file.read_at(0, &mut head) {
             Ok(read) => {
@@ -144,6 +232,7 @@ impl<'a, S: Sink> Worker<'a, S> {
                 let mut wanted = std::mem::take(&mut self.folder_wanted);
                 let of_folder = wanted.len();
                 self.router.file(&self.bytes, name, &head[..read], &mut wanted);
+                alone = !wanted.iter().any(|wanted| COLLECTORS[wanted.collector].asks_others());
                 if !wanted.is_empty() || crate::nested::could_be(name, &head[..read]) {
                     let (path, text) = (std::mem::take(&mut self.bytes), std::mem::take(&mut self.text));
                     let at = At { path: &path, text: &text, copy: false, owner: None, depth: 0, purse: None };
@@ -156,6 +245,7 @@ impl<'a, S: Sink> Worker<'a, S> {
             Err(fault) => self.unread(&self.text.clone(), fault),
         }
         self.head = head;
+        alone
     }
 
     /// Lets everyone in `wanted` look at a file, and goes into it where it is a container.
@@ -194,17 +284,19 @@ impl<'a, S: Sink> Worker<'a, S> {
         }
         for mut gap in out.gaps {
             meta.id.clone_into(&mut gap.collector);
+            self.gaps += 1;
             self.sink.gap(gap);
         }
         // What is gone by now holds nothing to read.
         if let Err(Fault { reason, detail, gone: false }) = outcome {
             let locator = Locator(at.text.to_owned());
+            self.gaps += 1;
             self.sink.gap(Gap { locator, reason, hides: meta.hides, collector: meta.id.to_owned(), detail });
         }
     }
 
     fn owner(&self, at: &At<'_>) -> Option<&'a str> {
-        if at.depth == 0 { self.owners.of(at.path) } else { None }
+        if at.depth == 0 && self.image.is_none() { self.owners.of(at.path) } else { None }
     }
 
     /// Says that there is a file or folder of this name.
@@ -224,6 +316,7 @@ impl<'a, S: Sink> Worker<'a, S> {
     fn gap(&mut self, locator: Locator, fault: Fault) {
         let Fault { reason, detail, .. } = fault;
         let collector = "files".to_owned();
+        self.gaps += 1;
         self.sink.gap(Gap { locator, reason, hides: Presences::FILES, collector, detail });
     }
 
@@ -317,7 +410,7 @@ impl<S: Sink> Visitor for Worker<'_, S> {
         self.text.truncate(text);
         self.text.push_str(&encode(entry.name));
         let is_folder = entry.kind == EntryKind::Folder;
-        let owner = if is_folder { None } else { self.owners.of(&self.bytes) };
+        let owner = if is_folder || self.image.is_some() { None } else { self.owners.of(&self.bytes) };
         let name = Name { path: &self.text, name: &self.text[text..], is_folder, owner, copy: false };
         self.sink.entry(&name);
         self.counts[0] += 1;

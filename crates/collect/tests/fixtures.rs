@@ -33,7 +33,17 @@ fn looked(root: &Path, marks: &[&str]) -> (Looked, Kept) {
     let marks = &Marks::of(marks.iter().map(|mark| mark.as_bytes().to_vec()).collect());
     let tree = FolderTree::open(root).unwrap();
     let borders = &Borders::default();
-    let place = Place { tree: &tree, borders, live: false, marks, limits: Limits::default(), worth: &|_| true };
+    let place = Place {
+        tree: &tree,
+        borders,
+        live: false,
+        marks,
+        earlier: None,
+        stamped_before: None,
+        image: None,
+        limits: Limits::default(),
+        worth: &|_| true,
+    };
     let (looked, mut sinks) = look(&place, vec![Kept::default()], &AtomicU64::new(0));
     let mut kept = sinks.remove(0);
     kept.artifacts.sort_by(|one, other| (&one.locator, &one.attributes).cmp(&(&other.locator, &other.attributes)));

@@ -29,9 +29,47 @@ pub struct Evidence {
     /// The version of the package it speaks of.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub version: String,
+    /// The package URL of the artifact, where it has one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub purl: String,
     /// What to know about it: how many files a folder holds, which package owns a file.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub note: String,
+}
+
+/// What somebody says of a product (VEX). It silences nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Statement {
+    /// Where it stands.
+    pub locator: Locator,
+    /// The products it speaks of: package URLs or names.
+    #[serde(skip)]
+    pub products: Vec<String>,
+    /// The parts of these it speaks of; none: the products themselves.
+    #[serde(skip)]
+    pub components: Vec<String>,
+    /// `not_affected`, `affected`, `fixed`, `under_investigation`.
+    pub status: String,
+    /// Why, such as `component_not_present`.
+    pub justification: String,
+    /// Who says so.
+    pub author: String,
+    /// What else it says.
+    pub note: String,
+}
+
+impl Statement {
+    /// Does it say of what has this package URL that it is not there?
+    pub fn denies(&self, purl: &str) -> bool {
+        const ABSENT: [&str; 2] = ["component_not_present", "vulnerable_code_not_present"];
+        let named = if self.components.is_empty() { &self.products } else { &self.components };
+        self.status == "not_affected"
+            && ABSENT.contains(&self.justification.as_str())
+            && !purl.is_empty()
+            && named
+                .iter()
+                .any(|one| one == purl || purl.strip_prefix(one.as_str()).is_some_and(|it| it.starts_with('@')))
+    }
 }
 
 /// Matches as they come in, from one thread.
@@ -44,6 +82,8 @@ pub struct Hits {
     pub(crate) needs: Vec<(String, String)>,
     /// Roots below which other operating systems lie.
     pub(crate) roots: Vec<String>,
+    /// What is said of products.
+    pub statements: Vec<Statement>,
     /// Scratch space for matching.
     pub(crate) scratch: Vec<u8>,
     pub(crate) found: Vec<u32>,
@@ -62,6 +102,9 @@ pub(crate) struct Hit {
     pub(crate) root: Option<String>,
     pub(crate) sha256: Option<String>,
     pub(crate) version: String,
+    pub(crate) purl: String,
+    /// What of the artifact speaks against the match.
+    pub(crate) against: String,
 }
 
 /// What lies in a folder that an indicator names.
@@ -80,6 +123,7 @@ impl Hits {
     pub fn absorb(&mut self, other: Self) {
         self.list.extend(other.list);
         self.roots.extend(other.roots);
+        self.statements.extend(other.statements);
         self.needs.extend(other.needs);
         for (key, more) in other.folders {
             let folder = self.folders.entry(key).or_default();

@@ -174,7 +174,12 @@ fn of_hit(recogniser: &Recogniser, hit: Hit, roots: &BTreeSet<String>, ours: &Ow
         supporting: indicator.supporting,
         presence,
         version: hit.version,
-        note: hit.owner.map(|owner| format!("belongs to package {owner}")).unwrap_or_default(),
+        purl: hit.purl,
+        note: match hit.owner {
+            Some(owner) if hit.against.is_empty() => format!("belongs to package {owner}"),
+            Some(owner) => format!("{}; belongs to package {owner}", hit.against),
+            None => hit.against,
+        },
     };
     Some((group, evidence))
 }
@@ -215,6 +220,7 @@ fn of_folder(
         supporting: indicator.supporting,
         presence,
         version: String::new(),
+        purl: String::new(),
         note: format!("{}, {}", count(folder.files, "file"), count(folder.executables, "program")),
     };
     (group, evidence)
@@ -260,7 +266,18 @@ fn grade(making: &[&Evidence], presence: Presence) -> Grade {
     if of(Grade::Confirmed).next().is_some() {
         return Grade::Confirmed;
     }
-    let family = |it: &&&Evidence| it.attribute.name().split('.').next().unwrap_or_default();
+    // Who makes a program names it, and writes its version information: of one file these are one mark.
+    let program = |it: &Evidence| {
+        let inside =
+            |other: &&&Evidence| ["pe.", "elf.", "macho."].iter().any(|it| other.attribute.name().starts_with(it));
+        it.attribute.name().starts_with("file.")
+            && making.iter().filter(inside).any(|other| other.locator == it.locator)
+    };
+    let family = |it: &&&Evidence| match it.attribute.name().split('.').next().unwrap_or_default() {
+        "elf" | "macho" => "pe",
+        "file" if program(it) => "pe",
+        other => other,
+    };
     let types: BTreeSet<&str> = of(Grade::Probable).map(|it| family(&it)).collect();
     let remnant = presence == Presence::Remnant && !types.is_empty();
     if types.len() > 1 || remnant { Grade::Probable } else { Grade::Possible }
@@ -285,6 +302,16 @@ fn needed(findings: &mut [Finding], needs: &[(String, String)]) {
     }
 }
 
+/// Does all that is only possible lie in a folder of the other finding? A name by itself says nothing elsewhere.
+fn lies_with(generic: &Finding, specific: &Finding) -> bool {
+    let folder = |it: &Evidence| it.locator.as_str().rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
+    let named = |it: &Evidence| it.kind == ArtifactKind::File && !it.note.is_empty();
+    generic.evidence.iter().all(|one| {
+        let inside = |top: &str| one.locator.as_str().strip_prefix(top).is_some_and(|rest| rest.starts_with('/'));
+        specific.evidence.iter().any(|it| folder(one) == folder(it) || (named(it) && inside(it.locator.as_str())))
+    })
+}
+
 /// Moves the evidence of generic findings to specific ones that say as much: same vendor, same root, a state at least as
 /// strong, and a product of a kind that comes with such files.
 fn fold_generic(recogniser: &Recogniser, findings: &mut Vec<(Group, Finding)>) {
@@ -302,6 +329,7 @@ fn fold_generic(recogniser: &Recogniser, findings: &mut Vec<(Group, Finding)>) {
                 && matches!(specific.kind, ProductKind::Security | ProductKind::Management | ProductKind::App)
                 && specific.presence <= generic.presence
                 && specific.grade >= generic.grade
+                && (generic.grade > Grade::Possible || lies_with(generic, specific))
         };
         let target = findings.iter().find(fits).map(|(group, _)| group.clone());
         match target {

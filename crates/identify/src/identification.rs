@@ -1,5 +1,6 @@
 //! The answer to one order: findings with their scope decision, coverage, methodology, and what that comes to.
 
+use crate::evidence::Statement;
 use crate::finding::Finding;
 use jiff::civil::Date;
 use ostrakon_model::{Asset, Ending, Excluded, Gap, Grade, Look, Method, Presence, Presences};
@@ -20,6 +21,8 @@ pub struct Subject {
     pub gaps: Vec<Gap>,
     /// What was left out on purpose.
     pub excluded: Vec<Excluded>,
+    /// What is said of products in what was looked at.
+    pub statements: Vec<Statement>,
 }
 
 /// The answer to one order over any number of looks.
@@ -48,6 +51,8 @@ pub struct Judged {
     pub scope_reason: String,
     /// What a person decided about it.
     pub ruling: Option<Ruling>,
+    /// Statements that it is not there (VEX). They are shown, and change nothing.
+    pub disputed: Vec<Statement>,
 }
 
 impl Judged {
@@ -142,10 +147,11 @@ pub fn identify(order: &Order, subjects: &[Subject], policy: &Policy, today: Dat
         methodology: Vec::new(),
     };
     let asked = order.scope.presences();
+    let statements: Vec<&Statement> = subjects.iter().flat_map(|subject| &subject.statements).collect();
     for subject in subjects {
         answer.assets.push((subject.look.asset.clone(), subject.look.clone()));
         let mine = subject.findings.iter().filter(|finding| order.scope.dossiers.contains(&finding.vendor));
-        answer.findings.extend(mine.map(|finding| judge(order, finding, policy)));
+        answer.findings.extend(mine.map(|finding| judge(order, finding, policy, &statements)));
         answer.coverage.add(subject, asked, policy, today);
         for method in &subject.look.methods {
             if !answer.methodology.contains(method) {
@@ -160,7 +166,9 @@ pub fn identify(order: &Order, subjects: &[Subject], policy: &Policy, today: Dat
     answer
 }
 
-fn judge(order: &Order, finding: &Finding, policy: &Policy) -> Judged {
+fn judge(order: &Order, finding: &Finding, policy: &Policy, statements: &[&Statement]) -> Judged {
+    let purls = || finding.evidence.iter().filter(|it| !it.supporting).map(|it| it.purl.as_str());
+    let denying = statements.iter().filter(|statement| purls().any(|purl| statement.denies(purl)));
     let verdict = order.scope.decide(Question {
         vendor: &finding.vendor,
         product: &finding.product,
@@ -174,6 +182,7 @@ fn judge(order: &Order, finding: &Finding, policy: &Policy) -> Judged {
         finding: finding.clone(),
         in_scope: verdict.in_scope,
         scope_reason: verdict.reason,
+        disputed: denying.map(|statement| (*statement).clone()).collect(),
         ruling: ruling.cloned(),
     }
 }

@@ -1,7 +1,7 @@
 //! All indicators of all dossiers, compiled together: what one artifact costs does not grow with their number.
 
 use crate::IdentifyError;
-use crate::evidence::{Hit, Hits};
+use crate::evidence::{Hit, Hits, Statement};
 use crate::matcher::{Matcher, Single};
 use ostrakon_model::{Artifact, ArtifactKind, Attribute, Locator, Name, Presence};
 use ostrakon_order::pattern::Test;
@@ -15,13 +15,18 @@ const DEB_NAME: Attribute = Attribute::known("deb.name");
 const DEB_DEPENDS: Attribute = Attribute::known("deb.depends");
 const RPM_NAME: Attribute = Attribute::known("rpm.name");
 const RPM_REQUIRES: Attribute = Attribute::known("rpm.requires");
-const VERSIONS: [Attribute; 6] = [
+const PURL: Attribute = Attribute::known("purl");
+const VERSIONS: [Attribute; 10] = [
     Attribute::known("deb.version"),
     Attribute::known("rpm.version"),
     Attribute::known("apk.version"),
     Attribute::known("npm.version"),
     Attribute::known("pypi.version"),
     Attribute::known("snap.version"),
+    Attribute::known("maven.version"),
+    Attribute::known("library.version"),
+    Attribute::known("pe.product_version"),
+    Attribute::known("pe.file_version"),
 ];
 const FILE_OWNER: Attribute = Attribute::known("file.owner");
 
@@ -122,8 +127,17 @@ impl Recogniser {
     pub fn entry(&self, entry: &Name<'_>, hits: &mut Hits) {
         let Name { path, name, is_folder, owner, copy } = *entry;
         let mut found = std::mem::take(&mut hits.found);
+        // What lies in a container is first asked for by its path in there, which is shorter and says as much.
+        let inner = path.rsplit('!').next().unwrap_or(path);
         for (attribute, value) in [(FILE_PATH, path), (FILE_NAME, name)] {
             found.clear();
+            if attribute == FILE_PATH && inner.len() < path.len() {
+                self.by_attribute[attribute.index()].find(inner, &mut hits.scratch, &mut found);
+                if found.is_empty() {
+                    continue;
+                }
+                found.clear();
+            }
             self.by_attribute[attribute.index()].find(value, &mut hits.scratch, &mut found);
             for number in &found {
                 let (_, _, indicator) = self.indicator(*number);
@@ -157,6 +171,8 @@ impl Recogniser {
                     root,
                     sha256: None,
                     version: String::new(),
+                    purl: String::new(),
+                    against: String::new(),
                 });
             }
         }
@@ -165,6 +181,10 @@ impl Recogniser {
 
     /// Takes in an artifact.
     pub fn artifact(&self, artifact: &Artifact, hits: &mut Hits) {
+        if artifact.kind == ArtifactKind::Statement {
+            hits.statements.push(statement(artifact));
+            return;
+        }
         if artifact.kind == ArtifactKind::System {
             let path = artifact.locator.as_str();
             let root = ["/usr/lib/os-release", "/etc/os-release"].iter().find_map(|tail| path.strip_suffix(tail));
@@ -206,6 +226,8 @@ impl Recogniser {
                     root,
                     sha256: artifact.sha256.clone(),
                     version: version(artifact),
+                    purl: artifact.values(PURL).next().unwrap_or_default().to_owned(),
+                    against: against(artifact, *attribute),
                 });
             }
         }
@@ -292,6 +314,42 @@ fn is_program(name: &str) -> bool {
     let name = name.rsplit('/').next().unwrap_or(name);
     let ending = name.rsplit('.').next().unwrap_or_default();
     ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)) || name.contains(".so.")
+}
+
+/// What an artifact of this kind says, if it is one.
+fn statement(artifact: &Artifact) -> Statement {
+    let all = |name| artifact.values(name).map(str::to_owned).collect();
+    let one = |name| artifact.values(name).next().unwrap_or_default().to_owned();
+    Statement {
+        locator: artifact.locator.clone(),
+        products: all(Attribute::known("vex.product")),
+        components: all(Attribute::known("vex.component")),
+        status: one(Attribute::known("vex.status")),
+        justification: one(Attribute::known("vex.justification")),
+        author: one(Attribute::known("vex.author")),
+        note: one(Attribute::known("vex.note")),
+    }
+}
+
+/// What speaks against a mark that whoever makes a program can write into it: that no signature stands behind it.
+fn against(artifact: &Artifact, attribute: Attribute) -> String {
+    const STATE: Attribute = Attribute::known("signature.state");
+    const ORGANIZATION: Attribute = Attribute::known("signature.subject.organization");
+    let name = attribute.name();
+    let Some(state) = artifact.values(STATE).next() else { return String::new() };
+    let own = name.starts_with("pe.") || name.starts_with("macho.");
+    match state {
+        "unsigned" if own => "not signed: no signature stands behind what it says of itself".to_owned(),
+        "digest-differs" if own || name.starts_with("signature.") || name.starts_with("macos.") => {
+            "its signature is for other content than the file has".to_owned()
+        }
+        "unreadable" if own => "its signature cannot be read".to_owned(),
+        _ if own => match artifact.values(ORGANIZATION).next() {
+            Some(organization) => format!("signed by {organization}"),
+            None => String::new(),
+        },
+        _ => String::new(),
+    }
 }
 
 /// The version an artifact says it has.

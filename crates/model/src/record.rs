@@ -24,6 +24,8 @@ pub enum Record {
     Excluded(Excluded),
     /// The digest of a file that a product known at the time was recognised by.
     Digest(FileDigest),
+    /// Numbers that stand for files as they were, 16 hex digits each: see `--since`.
+    Stamps(String),
     /// The tail.
     Ending(Ending),
 }
@@ -93,6 +95,12 @@ pub struct Look {
     /// What together is the place's own root, beside its own paths: the layers of an image.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub layers: Vec<Locator>,
+    /// The dossiers at hand, each with the SHA-256 of its text: what they recognise was looked at more closely.
+    #[serde(default)]
+    pub dossiers: Vec<String>,
+    /// How deep archives were opened and what that could cost, in words.
+    #[serde(default)]
+    pub limits: String,
 }
 
 impl Look {

@@ -108,7 +108,7 @@ pub(crate) enum Command {
 }
 
 /// How a place is looked at.
-#[derive(Debug, Default, ClapArgs)]
+#[derive(Debug, Clone, Default, ClapArgs)]
 pub(crate) struct Looking {
     /// Cross into network mounts
     #[arg(long)]
@@ -119,13 +119,16 @@ pub(crate) struct Looking {
     /// Call the asset so, instead of by its machine id and host name
     #[arg(long, value_name = "NAME")]
     pub(crate) asset: Option<String>,
+    /// A bundle of an earlier look at the same place; the commands that take one have an option for it.
+    #[arg(skip)]
+    pub(crate) since: Option<PathBuf>,
     /// Threads to look with [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) threads: Option<u16>,
     /// How deep archives in archives are opened; 0 opens none, and each is a gap
     #[arg(long, value_name = "N", default_value_t = 8, help_heading = "Archives", value_parser = clap::value_parser!(u32).range(0..=32))]
     pub(crate) depth: u32,
-    /// Inside archives, look into every file whatever its name says
+    /// Read everything: files that have not changed too, and inside archives every file whatever its name says
     #[arg(long, help_heading = "Archives")]
     pub(crate) paranoid: bool,
     /// How many times its size a file may inflate to, with all that is in it, beyond 256 MiB
@@ -167,6 +170,12 @@ pub(crate) struct Identify {
     /// The policy file: gaps a named person takes on, rulings on possible findings
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) policy: Option<PathBuf>,
+    /// With --format sarif: say of each result whether it is new against this earlier answer (--format json) or bundle
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) baseline: Option<PathBuf>,
+    /// A bundle of an earlier look at the same place: files that have not changed since are not read again
+    #[arg(long, value_name = "BUNDLE", value_hint = ValueHint::FilePath)]
+    pub(crate) since: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) looking: Looking,
 }
@@ -181,6 +190,13 @@ pub(crate) enum Format {
     Ndjson,
     /// One line for each piece of evidence
     Csv,
+    /// SARIF 2.1.0, for code scanning and viewers
+    Sarif,
+    /// CycloneDX 1.7 as JSON: findings as a bill of materials
+    #[value(name = "cyclonedx")]
+    CycloneDx,
+    /// OCSF 1.8.0 events, one JSON value a line, for SIEMs
+    Ocsf,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -197,6 +213,9 @@ pub(crate) struct Inventory {
     /// The bundle to write
     #[arg(long, value_name = "BUNDLE", value_hint = ValueHint::FilePath)]
     pub(crate) out: PathBuf,
+    /// A bundle of an earlier look at the same place: files that have not changed since are not read again
+    #[arg(long, value_name = "BUNDLE", value_hint = ValueHint::FilePath)]
+    pub(crate) since: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) looking: Looking,
 }

@@ -77,7 +77,7 @@ pub(crate) fn look_at(
     for named in &opened {
         let mut lock = || locked.get_or_insert_with(|| lockdown::lock(writes)).clone();
         list.push(match named {
-            Named::Files(files) => (files.identify(global, looking, recogniser, lock), None),
+            Named::Files(files) => (files.identify(global, looking, recogniser, lock)?, None),
             Named::Bundle(bundle) => {
                 lock();
                 (of_bundle(bundle, recogniser)?, Some(bundle.to_path_buf()))
@@ -147,6 +147,7 @@ pub(crate) fn of_bundle(file: &Path, recogniser: &Recogniser) -> Result<Subject,
         }
         Record::Gap(gap) => sink.gap(gap),
         Record::Excluded(excluded) => sink.excluded(excluded),
+        Record::Stamps(_) => {}
         Record::Digest(digest) => drop(digests.insert(digest.locator.0, digest.sha256)),
         Record::Ending(end) => ending = Some(end),
     });
@@ -242,8 +243,9 @@ pub(crate) fn gathered(
     }
     gaps.sort_by(|one: &Gap, other| (&one.locator, one.reason).cmp(&(&other.locator, other.reason)));
     excluded.sort_by(|one: &Excluded, other| one.locator.cmp(&other.locator));
+    let statements = std::mem::take(&mut hits.statements);
     let findings = gather(recogniser, &look.asset.id, &look.layers, hits);
-    Subject { look, ending, findings, gaps, excluded }
+    Subject { look, ending, findings, gaps, excluded, statements }
 }
 
 /// What an inventory came to.

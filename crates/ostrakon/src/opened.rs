@@ -4,8 +4,8 @@ use crate::args::{Global, Looking};
 use crate::error::CommandError;
 use crate::looking::{Inventoried, can_be_hashed, ending, file_of, gathered, hex, inside, now};
 use crate::sinks::{BundleSink, IdentifySink, Kept, Shared};
-use crate::terminal::Progress;
-use ostrakon_collect::{Looked, Marks, Place, Sink, look, look_at_file, look_at_host, methods};
+use crate::terminal::{self, Progress};
+use ostrakon_collect::{Earlier, Image, Looked, Marks, Place, Sink, look, look_at_file, look_at_host, methods};
 use ostrakon_identify::evidence::Evidence;
 use ostrakon_identify::{Finding, Recogniser, Subject};
 use ostrakon_model::record::BUNDLE_SCHEMA;
@@ -13,8 +13,9 @@ use ostrakon_model::{
     Artifact, Asset, AssetKind, Exclusion, FileDigest, Gap, GapReason, Locator, Look, Presences, Record, locator,
 };
 use ostrakon_place::container::Limits;
-use ostrakon_place::{Borders, BundleWriter, FolderTree, Tree};
+use ostrakon_place::{Borders, BundleReader, BundleWriter, FolderTree, Tree};
 use sha2::{Digest, Sha256};
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -31,6 +32,13 @@ pub(crate) struct Opened {
     /// Where the place is one file: its path, and what leads into it.
     file: Option<(Vec<u8>, Vec<Vec<u8>>)>,
     limits: Limits,
+    /// The container image it is, once that was read.
+    image: OnceCell<Option<Image>>,
+    /// The bundle of an earlier look at it, and what that look saw, once it was read.
+    since: Option<PathBuf>,
+    earlier: OnceCell<Earlier>,
+    /// Files changed before this second of the epoch are given a stamp.
+    stamped_before: Cell<Option<i64>>,
 }
 
 impl Opened {
@@ -83,7 +91,15 @@ impl Opened {
             }
         }
         let name = if live { "this machine".to_owned() } else { root.display().to_string() };
-        Ok(Self { tree, borders, live, name, asset: looking.asset.clone(), file: None, limits: limits(looking) })
+        Ok(Self {
+            borders,
+            live,
+            name,
+            asset: looking.asset.clone(),
+            limits: limits(looking),
+            since: since(looking),
+            ..Self::of(tree)
+        })
     }
 
     /// Opens a file as a place: what it is by itself, and what lies in it.
@@ -95,14 +111,70 @@ impl Opened {
         let (path, parts) = file;
         let path = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()).to_vec();
         Ok(Self {
-            tree: FolderTree::open(Path::new("/"))?,
-            borders: Borders::default(),
-            live: false,
             name: named.display().to_string(),
             asset: looking.asset.clone(),
             file: Some((path, parts)),
             limits: limits(looking),
+            ..Self::of(FolderTree::open(Path::new("/"))?)
         })
+    }
+
+    /// A place of which nothing is known yet.
+    fn of(tree: FolderTree) -> Self {
+        Self {
+            tree,
+            borders: Borders::default(),
+            live: false,
+            name: String::new(),
+            asset: None,
+            file: None,
+            limits: Limits::default(),
+            image: OnceCell::new(),
+            since: None,
+            earlier: OnceCell::new(),
+            stamped_before: Cell::new(None),
+        }
+    }
+
+    /// Reads the earlier look, if there is one and it can serve: of the same place, by the same program, with the same
+    /// dossiers and limits. What it saw of files that have not changed is then told again.
+    fn read_earlier(&self, global: &Global, now: &Look) -> Result<(), CommandError> {
+        let Some(file) = &self.since else { return Ok(()) };
+        let reader = BundleReader::open(file)?;
+        let then = &reader.look;
+        let other = [
+            ("another place", (&then.place, &then.asset.id) != (&now.place, &now.asset.id)),
+            ("another version of this program", (&then.version, &then.methods) != (&now.version, &now.methods)),
+            ("other dossiers", now.dossiers.iter().any(|one| !then.dossiers.contains(one))),
+            ("other marks in programs", now.marks.iter().any(|one| !then.marks.contains(one))),
+            ("other limits for archives", then.limits != now.limits),
+        ];
+        if let Some((what, _)) = other.iter().find(|(_, differs)| *differs) {
+            let text = format!("{} is a look with {what}: every file is read again.", file.display());
+            terminal::say(global, &terminal::printable(&text));
+            return Ok(());
+        }
+        let mut earlier = Earlier::default();
+        let mut broken = false;
+        // Names of the place's own folders are met again; those inside containers are not.
+        let wanted = |line: &[u8]| {
+            let names = line.strip_prefix(br#"{"listing":{"dir":""#);
+            names.is_none_or(|rest| rest.iter().take_while(|byte| **byte != b'"').any(|byte| *byte == b'!'))
+        };
+        reader.some(&wanted, &mut |record| match record {
+            Record::Stamps(text) => earlier.stamps(&text),
+            Record::Artifact(artifact) => earlier.artifact(artifact),
+            Record::Listing(listing) => earlier.listing(listing),
+            Record::Gap(gap) => broken |= gap.collector == "bundle",
+            _ => {}
+        });
+        if broken {
+            let text = format!("{} is not whole: every file is read again.", file.display());
+            terminal::say(global, &terminal::printable(&text));
+            return Ok(());
+        }
+        let _ = self.earlier.set(earlier);
+        Ok(())
     }
 
     /// Is it the running machine?
@@ -117,6 +189,17 @@ impl Opened {
 
     /// The asset the place is.
     pub(crate) fn asset(&self) -> Asset {
+        if let Some(image) = self.image.get().and_then(Option::as_ref) {
+            let line = ["/etc/os-release", "/usr/lib/os-release"].iter().find_map(|file| image.text(file));
+            let os = line.as_deref().and_then(|text| text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME=")));
+            let os = os.unwrap_or_default().trim_matches('"').to_owned();
+            let name = if image.name.is_empty() { self.name.clone() } else { image.name.clone() };
+            let (id, name) = match &self.asset {
+                Some(given) => (given.clone(), given.clone()),
+                None => (format!("image:{}", image.digest), name),
+            };
+            return Asset { id, kind: AssetKind::Image, name, os };
+        }
         if let Some(locator) = self.file_locator() {
             let name = locator.as_str().rsplit(['/', '!']).next().unwrap_or_default().to_owned();
             let (id, name) = match &self.asset {
@@ -157,7 +240,7 @@ impl Opened {
     }
 
     /// The head of the look that now begins. `lock` says what the process did to itself.
-    fn head(&self, lock: &str, marks: &Marks) -> Look {
+    fn head(&self, lock: &str, marks: &Marks, recogniser: &Recogniser) -> Look {
         let user = rustix::process::geteuid();
         let who = if user.is_root() { "root".to_owned() } else { format!("user (uid {})", user.as_raw()) };
         Look {
@@ -169,7 +252,13 @@ impl Opened {
             privilege: format!("{who}; {lock}"),
             methods: methods(self.live),
             marks: marks.bytes().iter().map(|mark| hex(mark)).collect(),
-            layers: Vec::new(),
+            dossiers: recogniser
+                .dossiers()
+                .iter()
+                .map(|dossier| format!("{} {}", dossier.id, hex(&Sha256::digest(dossier.text.as_bytes()))))
+                .collect(),
+            limits: format!("{:?}", self.limits),
+            layers: self.image.get().and_then(Option::as_ref).map(Image::roots).unwrap_or_default(),
         }
     }
 
@@ -180,7 +269,31 @@ impl Opened {
     }
 
     fn place<'a>(&'a self, marks: &'a Marks, worth: &'a (dyn Fn(&Artifact) -> bool + Sync)) -> Place<'a> {
-        Place { tree: &self.tree, borders: &self.borders, live: self.live, marks, limits: self.limits, worth }
+        Place {
+            tree: &self.tree,
+            borders: &self.borders,
+            live: self.live,
+            marks,
+            limits: self.limits,
+            image: self.image(),
+            earlier: self.earlier.get(),
+            stamped_before: self.stamped_before.get(),
+            worth,
+        }
+    }
+
+    /// The container image that the place is, if it is one. Its lists are read, so the process must be locked by now.
+    fn image(&self) -> Option<&Image> {
+        let read = || match &self.file {
+            None if self.live => None,
+            None => Image::of_folder(&self.tree),
+            Some((path, parts)) if parts.is_empty() => {
+                let file = self.tree.find(path).ok()?;
+                Image::of_file(&locator::encode(path), file.as_ref())
+            }
+            Some(_) => None,
+        };
+        self.image.get_or_init(|| read().and_then(Result::ok)).as_ref()
     }
 
     /// What only a running machine has, where the place is one.
@@ -236,17 +349,20 @@ impl Opened {
         looking: &Looking,
         recogniser: &Recogniser,
         lock: impl FnOnce() -> String,
-    ) -> Subject {
+    ) -> Result<Subject, CommandError> {
         let new = || IdentifySink::of(recogniser);
         let (mut looked, first) = self.host(new());
         let marks = Marks::of(recogniser.marks());
-        let look = self.head(&lock(), &marks);
+        let lock = lock();
+        self.image();
+        let look = self.head(&lock, &marks, recogniser);
+        self.read_earlier(global, &look)?;
         let (files, sinks) = self.files(global, looking, &marks, recogniser, first, new);
         looked.add(&files);
         let mut subject = gathered(recogniser, look, Some(ending(&looked)), sinks);
         subject.gaps.extend(self.nothing_there(&looked));
         self.hash(&mut subject.findings);
-        subject
+        Ok(subject)
     }
 
     /// Looks, and writes everything into a bundle.
@@ -261,7 +377,12 @@ impl Opened {
         let marks = &Marks::of(recogniser.marks());
         let kept = Kept::default();
         let (mut looked, kept) = self.host(kept);
-        let look = self.head(&lock(), marks);
+        let lock = lock();
+        self.image();
+        let look = self.head(&lock, marks, recogniser);
+        self.read_earlier(global, &look)?;
+        // What is written while it is read may be written twice within what a clock of files can tell apart.
+        self.stamped_before.set(Some(now().as_second() - 2));
         let shared = Mutex::new(Shared { writer: BundleWriter::create(out, &look)?, error: None });
         let new = || BundleSink::of(&shared, recogniser);
         let mut first = new();
@@ -277,6 +398,7 @@ impl Opened {
         let mut known = Vec::new();
         for mut sink in sinks {
             sink.close_listing();
+            sink.close_stamps();
             sink.flush();
             gaps += sink.gaps;
             known.push(sink.known);
@@ -349,6 +471,11 @@ impl Opened {
         }
         Some(hex(&hash.finalize()))
     }
+}
+
+/// The earlier look that was given; who wants everything read has none.
+fn since(looking: &Looking) -> Option<PathBuf> {
+    looking.since.clone().filter(|_| !looking.paranoid)
 }
 
 /// The limits that were asked for.

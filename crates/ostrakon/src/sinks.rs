@@ -4,6 +4,7 @@ use ostrakon_collect::Sink;
 use ostrakon_identify::{Hits, Recogniser};
 use ostrakon_model::{Artifact, Excluded, Gap, Listing, Name, Record};
 use ostrakon_place::{BundleWriter, PlaceError};
+use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 
 /// Keeps what comes in before there is a bundle to write it to.
@@ -97,6 +98,7 @@ pub(crate) struct BundleSink<'s, 'r> {
     shared: &'s Mutex<Shared>,
     lines: Vec<u8>,
     listing: Listing,
+    stamps: String,
     pub(crate) gaps: u64,
     /// What the dossiers of today recognise on the way.
     pub(crate) known: IdentifySink<'r>,
@@ -104,13 +106,15 @@ pub(crate) struct BundleSink<'s, 'r> {
 
 /// How many names a line of a listing holds at most: a folder with more goes on in the next.
 const NAMES_A_LINE: usize = 4096;
+/// How many letters a line of stamps holds at most.
+const STAMPS_A_LINE: usize = 1 << 20;
 /// How many bytes of lines a thread keeps before it hands them over.
 const PIECE: usize = 256 << 10;
 
 impl<'s, 'r> BundleSink<'s, 'r> {
     pub(crate) fn of(shared: &'s Mutex<Shared>, recogniser: &'r Recogniser) -> Self {
         let known = IdentifySink::of(recogniser);
-        Self { shared, lines: Vec::new(), listing: Listing::default(), gaps: 0, known }
+        Self { shared, lines: Vec::new(), listing: Listing::default(), stamps: String::new(), gaps: 0, known }
     }
 
     fn record(&mut self, record: &Record) {
@@ -128,6 +132,13 @@ impl<'s, 'r> BundleSink<'s, 'r> {
             let next = Listing { dir: self.listing.dir.clone(), copy: self.listing.copy, ..Listing::default() };
             let listing = std::mem::replace(&mut self.listing, next);
             self.record(&Record::Listing(listing));
+        }
+    }
+
+    pub(crate) fn close_stamps(&mut self) {
+        if !self.stamps.is_empty() {
+            let stamps = std::mem::take(&mut self.stamps);
+            self.record(&Record::Stamps(stamps));
         }
     }
 
@@ -176,5 +187,12 @@ impl Sink for BundleSink<'_, '_> {
 
     fn excluded(&mut self, excluded: Excluded) {
         self.record(&Record::Excluded(excluded));
+    }
+
+    fn stamp(&mut self, number: u64) {
+        let _ = write!(self.stamps, "{number:016x}");
+        if self.stamps.len() >= STAMPS_A_LINE {
+            self.close_stamps();
+        }
     }
 }

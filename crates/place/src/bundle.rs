@@ -112,7 +112,12 @@ impl BundleReader {
     }
 
     /// Calls `each` for every record after the head. What cannot be read becomes one gap that hides everything.
-    pub fn records(mut self, each: &mut dyn FnMut(Record)) {
+    pub fn records(self, each: &mut dyn FnMut(Record)) {
+        self.some(&|_| true, each);
+    }
+
+    /// The same for the records whose lines `wanted` takes; the others are not read.
+    pub fn some(mut self, wanted: &dyn Fn(&[u8]) -> bool, each: &mut dyn FnMut(Record)) {
         loop {
             self.line += 1;
             let problem = match read_line(&mut self.lines) {
@@ -120,6 +125,7 @@ impl BundleReader {
                 Ok(None) => "it ends before the look did".to_owned(),
                 Ok(Some(_)) if self.ended => "it goes on after its ending".to_owned(),
                 Err(why) => why,
+                Ok(Some(line)) if !wanted(&line) => continue,
                 Ok(Some(line)) => match serde_json::from_slice::<Record>(&line) {
                     Ok(record) => {
                         self.ended = matches!(record, Record::Ending(_));

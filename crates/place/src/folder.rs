@@ -1,6 +1,6 @@
 //! A folder of this machine, or its root, as a tree.
 
-use crate::tree::{Entry, EntryKind, Fault, File, Folder, Tree};
+use crate::tree::{Entry, EntryKind, Fault, File, Folder, Stamp, Tree};
 use crate::{Borders, PlaceError};
 use ostrakon_model::GapReason;
 use rustix::fd::{AsFd, OwnedFd};
@@ -150,6 +150,25 @@ impl Folder for OpenFolder {
     fn open(&self, name: &[u8]) -> Result<Box<dyn File>, Fault> {
         let file = quietly(FILE, |flags| rustix::fs::openat(&self.0, name, flags, Mode::empty())).map_err(fault)?;
         Ok(Box::new(OpenFile(file)))
+    }
+
+    fn stamp(&self, name: &[u8]) -> Result<Option<Stamp>, Fault> {
+        use rustix::fs::StatxFlags as Wanted;
+        let wanted = Wanted::INO | Wanted::SIZE | Wanted::MTIME | Wanted::CTIME;
+        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
+        let stat = match rustix::fs::statx(&self.0, name, flags, wanted) {
+            Ok(stat) => stat,
+            // Kernels before 4.11 have no such call: every file is then read.
+            Err(Errno::NOSYS) => return Ok(None),
+            Err(errno) => return Err(fault(errno)),
+        };
+        Ok(Some(Stamp {
+            device: (stat.stx_dev_major, stat.stx_dev_minor),
+            inode: stat.stx_ino,
+            size: stat.stx_size,
+            modified: (stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec),
+            changed: (stat.stx_ctime.tv_sec, stat.stx_ctime.tv_nsec),
+        }))
     }
 
     fn link(&self, name: &[u8]) -> Result<Vec<u8>, Fault> {

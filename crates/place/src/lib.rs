@@ -14,7 +14,7 @@ pub mod walk;
 pub use borders::Borders;
 pub use bundle::{BundleReader, BundleWriter};
 pub use folder::FolderTree;
-pub use tree::{Entry, EntryKind, Fault, File, Folder, Tree};
+pub use tree::{Entry, EntryKind, Fault, File, Folder, Stamp, Tree};
 pub use walk::{Visitor, walk};
 
 /// Why a place could not be opened or a bundle not read or written.

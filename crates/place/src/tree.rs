@@ -23,6 +23,11 @@ pub trait Folder {
     /// Opens a file of the folder without following a link and without waiting for a pipe.
     fn open(&self, name: &[u8]) -> Result<Box<dyn File>, Fault>;
 
+    /// What changes when the file of this name does, without opening it; nothing where the place does not say.
+    fn stamp(&self, _name: &[u8]) -> Result<Option<Stamp>, Fault> {
+        Ok(None)
+    }
+
     /// Where a symbolic link of the folder points.
     fn link(&self, name: &[u8]) -> Result<Vec<u8>, Fault>;
 }
@@ -72,6 +77,21 @@ pub trait File {
             bytes.resize(filled * 2, 0);
         }
     }
+}
+
+/// What of a file changes when it does: a file with the same stamp is the same, as far as its system says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Stamp {
+    /// The device it lies on, major and minor.
+    pub device: (u32, u32),
+    /// Its number there.
+    pub inode: u64,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was written to, in seconds and nanoseconds.
+    pub modified: (i64, u32),
+    /// When anything of it was changed.
+    pub changed: (i64, u32),
 }
 
 /// One name in a folder.

@@ -62,6 +62,7 @@ fn finding(judged: &Judged) -> Value {
         "scope_reason": judged.scope_reason,
         "counts": judged.counts(),
         "ruling": ruling,
+        "disputed": judged.disputed,
         "root": finding.root,
         "evidence": finding.evidence,
     })

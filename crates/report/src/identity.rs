@@ -140,6 +140,7 @@ mod tests {
             supporting: false,
             presence: Presence::Installed,
             version: version.to_owned(),
+            purl: String::new(),
             note: String::new(),
         }
     }

@@ -1,16 +1,21 @@
 //! What people and programs get: the formats of `identify`, and the reports an issuer asks for.
 
 pub mod assets;
+pub mod baseline;
 mod chart;
+pub mod cyclonedx;
 pub mod document;
 pub mod formats;
 mod html;
 pub mod identification;
+mod identity;
 mod markdown;
+pub mod ocsf;
 pub mod oscal;
 pub mod page;
 pub mod page_markdown;
 pub mod plan_report;
+pub mod sarif;
 pub mod status;
 mod status_report;
 mod style;
@@ -29,6 +34,14 @@ pub enum ReportError {
         file: String,
         /// The line, from 1.
         line: u64,
+        /// What is wrong.
+        why: String,
+    },
+    /// An earlier answer cannot be read.
+    #[error("{file}: {why}")]
+    Baseline {
+        /// The file as it was named.
+        file: String,
         /// What is wrong.
         why: String,
     },

@@ -122,6 +122,7 @@ fn evidence(kind: ArtifactKind, attribute: Attribute, value: &str, locator: &str
         supporting: false,
         presence: Presence::Installed,
         version: String::new(),
+        purl: String::new(),
         note: String::new(),
     }
 }
@@ -207,6 +208,7 @@ fn subject(findings: Vec<Finding>, gaps: Vec<Gap>) -> Subject {
         findings,
         gaps,
         excluded: vec![Excluded { locator: Locator("/proc".to_owned()), reason: Exclusion::VirtualFileSystem }],
+        statements: Vec::new(),
     }
 }
 

@@ -16,7 +16,7 @@ static META: Meta = Meta {
            and RPM package files, programs with an archive behind them.",
     cannot_see: "Encrypted members; formats it only names (rar, disk images, WIM), which are gaps; inside zip archives, \
                  members whose names say that they hold no program or list (pages, pictures, classes), unless with \
-                 --paranoid; archives inside scripts; compressed single files whose content is no program or archive.",
+                 --paranoid; classes of Java archives one by one: the folders they lie in are told; archives inside scripts; compressed single files whose content is no program or archive.",
     attributes: &[],
     hides: HIDES,
     live: false,

@@ -40,6 +40,11 @@ impl Collector for Browser {
         ]
     }
 
+    fn could_be(&self, path: &[u8], _inside: bool) -> bool {
+        let words = [&b"/Extensions/"[..], b"Preferences", b"irefox", b"ozilla", b"essaging", b"/policies/"];
+        words.iter().any(|word| memchr::memmem::find(path, word).is_some())
+    }
+
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
         let Some(read) = reader(seen) else { return Ok(Examined::NotMine) };
         let bytes = seen.whole(64 << 20)?;

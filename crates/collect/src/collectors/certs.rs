@@ -57,6 +57,10 @@ impl Collector for Certs {
         ]
     }
 
+    fn asks_others(&self) -> bool {
+        true
+    }
+
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
         match seen.name() {
             b"cert9.db" => nss(seen, out),

@@ -88,6 +88,17 @@ impl Collector for Conda {
         ]
     }
 
+    fn could_be(&self, path: &[u8], _inside: bool) -> bool {
+        if last_part(path) == b"environment.yml"
+            || last_part(path) == b"environment.yaml"
+            || last_part(path) == b"conda-lock.yml"
+        {
+            return true;
+        }
+        let folder = &path[..path.len() - last_part(path).len()];
+        folder.ends_with(b"/conda-meta/")
+    }
+
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
         let read: Reader = match seen.name() {
             b"environment.yml" | b"environment.yaml" => environment,

@@ -31,6 +31,10 @@ impl Collector for Guix {
         &[Interest::Path("var/guix/db/db.sqlite"), Interest::Name("manifest")]
     }
 
+    fn asks_others(&self) -> bool {
+        true
+    }
+
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
         let mut found = BTreeSet::new();
         let outcome = if seen.name() == b"manifest" {

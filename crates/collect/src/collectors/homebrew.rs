@@ -36,6 +36,13 @@ impl Collector for Homebrew {
         &[Interest::Ending(".json"), Interest::Ending(".rb"), Interest::Name("Brewfile")]
     }
 
+    fn could_be(&self, path: &[u8], _inside: bool) -> bool {
+        if path.ends_with(b"/Brewfile") {
+            return true;
+        }
+        [&b"/Cellar/"[..], b"/Caskroom/"].iter().any(|folder| memchr::memmem::find(path, folder).is_some())
+    }
+
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
         if seen.name() == b"Brewfile" {
             let text = seen.text(LIMIT)?;

@@ -47,6 +47,11 @@ impl Collector for MavenPom {
         &[Interest::Name("pom.xml")]
     }
 
+    fn could_be(&self, path: &[u8], _inside: bool) -> bool {
+        // A library's own description in its archive asks for nothing of whoever has the archive.
+        memchr::memmem::find(path, b"/META-INF/maven/").is_none()
+    }
+
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
         let text = seen.text(LIMIT)?;
         let mut found = BTreeSet::new();

@@ -54,6 +54,7 @@ registry! {
     homebrew::Homebrew,
     nix::Nix,
     guix::Guix,
+    container_images::ContainerImages,
     certs::Certs,
     browser::Browser,
     accounts::Accounts,

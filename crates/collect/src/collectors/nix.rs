@@ -46,6 +46,10 @@ impl Collector for Nix {
         ]
     }
 
+    fn asks_others(&self) -> bool {
+        true
+    }
+
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
         let name = seen.name();
         if name == b"flake.lock" {

@@ -14,8 +14,8 @@ const PURL: Attribute = Attribute::known("purl");
 
 static META: Meta = Meta {
     id: "npm",
-    what: "npm packages as installed in node_modules folders and in Debian's nodejs folders.",
-    cannot_see: "Packages bundled into one script; dependencies asked for in lock files and not installed.",
+    what: "npm packages as installed in node_modules folders and in Debian's nodejs folders, and package files of npm.",
+    cannot_see: "Packages bundled into one script.",
     attributes: &[NAME, VERSION, AUTHOR, PURL],
     hides: Presences::of(&[Presence::Installed, Presence::Embedded]),
     live: false,
@@ -46,7 +46,8 @@ impl Collector for Npm {
     }
 
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
-        if !is_installed(seen.path) {
+        // What `npm pack` makes has its manifest there, and nothing else does.
+        if !is_installed(seen.path) && !seen.text.ends_with("!/package/package.json") {
             return Ok(Examined::NotMine);
         }
         let bytes = seen.whole(16 << 20)?;

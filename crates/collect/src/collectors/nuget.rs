@@ -45,6 +45,12 @@ impl Collector for Nuget {
         ]
     }
 
+    fn could_be(&self, path: &[u8], _inside: bool) -> bool {
+        let lower = path.to_ascii_lowercase();
+        let lists = [&b".deps.json"[..], b"/packages.lock.json", b"/project.assets.json"];
+        !lower.ends_with(b".json") || lists.iter().any(|list| lower.ends_with(list))
+    }
+
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
         let name = String::from_utf8_lossy(seen.name()).to_ascii_lowercase();
         let read: fn(&str, &mut Found) -> Outcome = match name.as_str() {

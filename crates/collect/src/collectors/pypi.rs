@@ -15,7 +15,7 @@ const PURL: Attribute = Attribute::known("purl");
 static META: Meta = Meta {
     id: "pypi",
     what: "Python distributions as installed, by the metadata of wheels and eggs.",
-    cannot_see: "Modules copied without metadata; zipped eggs; requirements that are not installed.",
+    cannot_see: "Modules copied without metadata.",
     attributes: &[NAME, VERSION, AUTHOR, PURL],
     hides: Presences::of(&[Presence::Installed, Presence::Embedded]),
     live: false,

@@ -49,6 +49,14 @@ impl Collector for PypiRequirements {
         ]
     }
 
+    fn could_be(&self, path: &[u8], _inside: bool) -> bool {
+        if last_part(path) == b"pyproject.toml" || last_part(path) == b"Pipfile" {
+            return true;
+        }
+        let name = last_part(path);
+        is_requirements(&path[..path.len() - name.len()], name)
+    }
+
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
         let read: fn(&[u8], &mut Found) -> Outcome = match seen.name() {
             b"pyproject.toml" => pyproject,

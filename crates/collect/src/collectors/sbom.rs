@@ -111,6 +111,12 @@ impl Collector for Sbom {
         ]
     }
 
+    fn could_be(&self, path: &[u8], inside: bool) -> bool {
+        let name = last_part(path).to_ascii_lowercase();
+        let named = [&b"bom"[..], b"spdx", b"cdx", b"vex", b"csaf", b"swid"];
+        !inside || named.iter().any(|word| memmem::find(&name, word).is_some())
+    }
+
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
         match look(seen, out) {
             // Where it is the place itself, it could have held anything that files can.

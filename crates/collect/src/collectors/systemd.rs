@@ -49,6 +49,10 @@ impl Collector for Systemd {
         ]
     }
 
+    fn asks_others(&self) -> bool {
+        true
+    }
+
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
         const UNITS: [&[u8]; 7] = [b".service", b".timer", b".socket", b".path", b".mount", b".automount", b".target"];
         if !UNITS.iter().any(|ending| seen.name().ends_with(ending)) {

@@ -1,23 +1,32 @@
 //! `ostrakon identify`
 
 use super::{policy, policy_notes, summary};
-use crate::args::{Format, Global, Identify};
+use crate::args::{Format, Global, Identify, Looking};
 use crate::error::CommandError;
-use crate::looking::{latest, look_at, now};
+use crate::looking::{is_bundle, latest, look_at, now, of_bundle};
 use crate::{builtin, terminal};
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use ostrakon_identify::identification::identify;
 use ostrakon_identify::{Answer, Recogniser};
-use ostrakon_report::formats;
+use ostrakon_model::Look;
+use ostrakon_order::{Order, Policy};
+use ostrakon_report::baseline::Baseline;
+use ostrakon_report::{cyclonedx, formats, ocsf, sarif};
 use std::path::Path;
 
 pub(crate) fn run(global: &Global, args: &Identify) -> Result<u8, CommandError> {
     let started = now();
+    if args.baseline.is_some() && args.format != Format::Sarif {
+        let help = "leave it out, or ask for --format sarif";
+        return Err(CommandError::new("--baseline goes with --format sarif only", help));
+    }
     let (library, orders) = builtin::for_orders(global, &args.order)?;
     let policy = policy(args.policy.as_deref())?;
     let recogniser = Recogniser::of(library.dossiers.into_values().collect())?;
+    let looking = Looking { since: args.since.clone(), ..args.looking.clone() };
     let outputs: Vec<&Path> = args.out.as_deref().into_iter().collect();
-    let looks = look_at(global, &args.place, &args.looking, &recogniser, &outputs)?;
+    let looks = look_at(global, &args.place, &looking, &recogniser, &outputs)?;
     let subjects = looks.into_iter().map(|(subject, _)| subject).collect();
     let subjects = latest(global, subjects);
     let finished = now();
@@ -27,6 +36,10 @@ pub(crate) fn run(global: &Global, args: &Identify) -> Result<u8, CommandError> 
     policy_notes(global, &policy, &answers, today);
 
     let (from, to) = (started.to_string(), finished.to_string());
+    let baseline = match &args.baseline {
+        Some(file) => Some(baseline(file, &orders, &recogniser, &policy, today)?),
+        None => None,
+    };
     let mut text = String::new();
     match args.format {
         Format::Table => {
@@ -53,6 +66,13 @@ pub(crate) fn run(global: &Global, args: &Identify) -> Result<u8, CommandError> 
                 text.push_str(rows);
             }
         }
+        Format::Sarif => {
+            text = format!("{:#}\n", sarif::sarif(&answers, baseline.as_ref(), &from, &to));
+        }
+        Format::CycloneDx => {
+            text = format!("{:#}\n", cyclonedx::cyclonedx(&answers, recogniser.dossiers(), &from, &to));
+        }
+        Format::Ocsf => text = ocsf::ocsf(&answers, recogniser.dossiers(), &from, &to),
     }
     terminal::result(args.out.as_deref(), &text)?;
     for (order, answer) in &answers {
@@ -62,4 +82,31 @@ pub(crate) fn run(global: &Global, args: &Identify) -> Result<u8, CommandError> 
     let all: Vec<Answer> = answers.iter().map(|(_, answer)| answer.answer()).collect();
     let worst = [Answer::Found, Answer::Incomplete].into_iter().find(|answer| all.contains(answer));
     Ok(worst.unwrap_or(Answer::NothingFound).exit_code())
+}
+
+/// What was answered before: an answer in JSON, or the bundle of an earlier look, asked again.
+fn baseline(
+    file: &Path,
+    orders: &[Order],
+    recogniser: &Recogniser,
+    policy: &Policy,
+    today: Date,
+) -> Result<Baseline, CommandError> {
+    let baseline = if is_bundle(file) {
+        let subject = of_bundle(file, recogniser)?;
+        let Look { started, .. } = subject.look.clone();
+        let finished = subject.ending.as_ref().map_or_else(|| started.clone(), |ending| ending.finished.clone());
+        let subjects = [subject];
+        let answers: Vec<_> = orders.iter().map(|order| (order, identify(order, &subjects, policy, today))).collect();
+        Baseline::of(&answers, &started, &finished)?
+    } else {
+        Baseline::read(&file.display().to_string(), &builtin::read(file)?)?
+    };
+    match orders.iter().find(|order| !baseline.answers(&order.id)) {
+        Some(order) => {
+            let help = "make it with the same --order";
+            Err(CommandError::new(format!("{} holds no answer to {}", file.display(), order.id), help))
+        }
+        None => Ok(baseline),
+    }
 }

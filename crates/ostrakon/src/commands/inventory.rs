@@ -1,6 +1,6 @@
 //! `ostrakon inventory`
 
-use crate::args::{Global, Inventory};
+use crate::args::{Global, Inventory, Looking};
 use crate::error::CommandError;
 use crate::home::Home;
 use crate::looking::Inventoried;
@@ -16,10 +16,11 @@ pub(crate) fn run(global: &Global, args: &Inventory) -> Result<u8, CommandError>
     // With every dossier at hand: their marks are looked for, and what they recognise is hashed.
     let library = builtin::library(global)?;
     let recogniser = Recogniser::of(library.dossiers.into_values().collect())?;
+    let looking = Looking { since: args.since.clone(), ..args.looking.clone() };
     let home = Home::of(global)?;
-    let opened = Opened::open(args.place.as_deref(), &args.looking, &[&args.out], home.path())?;
+    let opened = Opened::open(args.place.as_deref(), &looking, &[&args.out], home.path())?;
     let lock = || lockdown::lock(&[&args.out]);
-    let Inventoried { look, ending, gaps } = opened.inventory(global, &args.looking, &recogniser, lock, &args.out)?;
+    let Inventoried { look, ending, gaps } = opened.inventory(global, &looking, &recogniser, lock, &args.out)?;
     let text = format!(
         "Looked at {} as {}: {} files, {} artifacts, {gaps} gap(s).\nWrote {}. Ask it: ostrakon identify {} --order ID",
         look.asset.name,

@@ -71,6 +71,11 @@ fn detail(out: &mut String, judged: &Judged, all: bool) {
     if let Some(ruling) = &judged.ruling {
         let _ = writeln!(out, "    Ruling of {}: {}", ruling.by, ruling.because);
     }
+    for statement in &judged.disputed {
+        let by = if statement.author.is_empty() { "somebody" } else { &statement.author };
+        let says = format!("Disputed: {by} says {} in {}", statement.justification, statement.locator);
+        let _ = writeln!(out, "    {}", printable(&says));
+    }
     // Several indicators can fit one value: without -v it is said once.
     let mut evidence: Vec<&Evidence> = finding.evidence.iter().collect();
     if !all {
@@ -111,6 +116,10 @@ pub(super) fn conclusion(order: &Order, answer: &Identification, all: bool) -> S
         size(coverage.bytes_read),
         coverage.artifacts
     );
+    if coverage.members > 0 {
+        let inflated = size(coverage.bytes_inflated);
+        let _ = writeln!(out, "{} members of archives, {inflated} inflated.", coverage.members);
+    }
     let unused: Vec<_> =
         answer.methodology.iter().filter(|method| method.state == MethodState::NeedsLiveHost).collect();
     if !unused.is_empty() {

@@ -1,9 +1,9 @@
-//! Programs with an archive behind their last section: installers of Windows, AppImages. The archive is opened as one
-//! member, `/[overlay]`; a program without one has no members.
+//! Programs with an archive behind their last section: installers of Windows, AppImages. Zip archives are
+//! opened as they are, others as one member, `/[overlay]`; a program without one has no members.
 
 use super::part::Part;
 use super::purse::Purse;
-use super::sniff::sniff;
+use super::sniff::{Format, sniff};
 use super::{Each, Member};
 use crate::tree::{EntryKind, Fault, File};
 use ostrakon_model::GapReason;
@@ -14,7 +14,11 @@ const FURTHEST: usize = 1 << 20;
 pub(super) fn members(file: &dyn File, purse: &Purse, each: &mut Each<'_>) -> Result<(), Fault> {
     let size = file.size()?;
     let Some(end) = end_of_program(file)?.filter(|end| *end < size) else { return Ok(()) };
-    let Some(start) = find(file, end, size)? else { return Ok(()) };
+    let Some((start, format)) = find(file, end, size)? else { return Ok(()) };
+    // Zip archives are read from their end, and allow for what lies before them.
+    if format == Format::Zip {
+        return super::zip::members(file, purse, each);
+    }
     purse.member()?;
     let member = Member { path: b"/[overlay]", kind: EntryKind::File, packed: false };
     let _ = each(&member, &Part::of(file, start, size - start));
@@ -22,7 +26,7 @@ pub(super) fn members(file: &dyn File, purse: &Purse, each: &mut Each<'_>) -> Re
 }
 
 /// The first archive from `end` on.
-fn find(file: &dyn File, end: u64, size: u64) -> Result<Option<u64>, Fault> {
+fn find(file: &dyn File, end: u64, size: u64) -> Result<Option<(u64, Format)>, Fault> {
     let room = usize::try_from(size - end).unwrap_or(usize::MAX).min(FURTHEST);
     let mut bytes = vec![0; room];
     let read = file.read_at(end, &mut bytes)?;
@@ -32,7 +36,7 @@ fn find(file: &dyn File, end: u64, size: u64) -> Result<Option<u64>, Fault> {
     let places = MARKS.iter().filter_map(|mark| memchr::memmem::find(bytes, mark));
     let Some(place) = places.min() else { return Ok(None) };
     match sniff(b"", &bytes[place..]) {
-        Some(Ok(_)) => Ok(Some(end + place as u64)),
+        Some(Ok(format)) => Ok(Some((end + place as u64, format))),
         Some(Err(kind)) => Err(Fault::new(GapReason::UnsupportedFormat, format!("a {} lies behind it", kind.0))),
         None => Ok(None),
     }

@@ -62,6 +62,10 @@ impl Collector for Rpm {
         &WANTS
     }
 
+    fn asks_others(&self) -> bool {
+        true
+    }
+
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
         let mut problem = None;
         let read = headers(seen, &mut |blob| match Header::parse(&blob) {
