@@ -121,8 +121,7 @@ TOOLS
 archives() {
     local name
     cd "$here/archives" || return
-    for name in rspamd lynis nmap-common libwireshark-data nagios-nrpe-server spamassassin amavisd-new klavaro \
-        klibc-utils libguava-java; do
+    for name in rspamd lynis klibc-utils; do
         compgen -G "${name}_*.deb" >/dev/null && continue
         apt-get download --quiet=2 -o APT::Sandbox::User="$(id -un)" "$name" >/dev/null 2>&1 || lack "archive $name"
     done
@@ -131,12 +130,12 @@ archives() {
         python3 -m pip download --quiet --no-deps --only-binary :all: --disable-pip-version-check \
             --platform win_amd64 --python-version 3.11 --implementation cp "$name" || lack "archive $name"
     done
-    for name in requests==2.32.3 Django==4.2.14; do
+    for name in requests==2.32.3; do
         compgen -G "${name/==/-}-*.whl" >/dev/null && continue
         python3 -m pip download --quiet --no-deps --only-binary :all: --disable-pip-version-check "$name" ||
             lack "archive $name"
     done
-    for name in react@18.3.1 lodash@4.17.21 express@4.19.2 typescript@5.5.4; do
+    for name in react@18.3.1 lodash@4.17.21 express@4.19.2; do
         [[ -e ${name/@/-}.tgz ]] && continue
         npm pack --silent --ignore-scripts "$name" >/dev/null || lack "archive $name"
     done

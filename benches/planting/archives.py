@@ -16,16 +16,12 @@ LEAST_FILES, MOST_FILES, MOST_BYTES = 20, 400, 8 << 20
 # (with Windows programs inside, and without) and of npm (large and small), by how the names of their files begin.
 MIRRORS = {
     "/srv/mirror/debian": (
-        "amavisd-new_",
         "klibc-utils_",
-        "libguava-java_",
         "lynis_",
-        "nmap-common_",
         "rspamd_",
-        "spamassassin_",
     ),
-    "/srv/mirror/pypi": ("Django-", "lxml-", "psutil-", "requests-"),
-    "/srv/mirror/npm": ("express-", "lodash-", "react-", "typescript-"),
+    "/srv/mirror/pypi": ("lxml-", "psutil-", "requests-"),
+    "/srv/mirror/npm": ("express-", "lodash-", "react-"),
 }
 
 

@@ -303,6 +303,12 @@ def history(ground: Ground):
     ground.lookalike("git-history", "a repository", "its history names the vendor", "/srv/source/report")
 
 
+def unsigned(ground: Ground):
+    where = ground.write("/srv/share/tools/host.exe", programs.vendor_pe(ground))
+    why = "anyone can write version information: without a signature or another trace it is only possible"
+    ground.lookalike("pe-unsigned", "a PE file that says it is the vendor's, not signed", why, where)
+
+
 LOOKALIKES = [
     debian,
     debian_names,
@@ -313,4 +319,5 @@ LOOKALIKES = [
     packed,
     certificate,
     history,
+    unsigned,
 ]

@@ -59,11 +59,6 @@ def deb_in_tar_xz(ground: Ground):
 # Windows programs.
 
 
-def pe_plain(ground: Ground):
-    where = ground.write("/srv/share/tools/host.exe", programs.vendor_pe(ground))
-    ground.plant("pe-version", "pe", "a PE file with the vendor's version information, not signed", where)
-
-
 def pe_signed(ground: Ground):
     where = ground.write("/srv/share/tools/agent.exe", signed_pe(ground))
     ground.plant("pe-signed", "pe", "a signed PE file", where)
@@ -243,7 +238,6 @@ PLANTS = [
     deb_file,
     rpm_file,
     deb_in_tar_xz,
-    pe_plain,
     pe_signed,
     pe_renamed,
     pe_driver,

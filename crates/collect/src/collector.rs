@@ -21,7 +21,7 @@ pub trait Collector: Sync {
     }
 
     /// Does what it finds in a file depend on others beside it? Such files are read again even where they have not changed.
-    fn asks_others(&self) -> bool {
+    fn asks_others(&self, _name: &[u8]) -> bool {
         false
     }
 
@@ -110,19 +110,6 @@ pub struct Seen<'a> {
     pub root: &'a [u8],
     /// The rest.
     pub context: Context<'a>,
-}
-
-/// The file of what is no file.
-pub(crate) struct NoFile;
-
-impl File for NoFile {
-    fn size(&self) -> Result<u64, Fault> {
-        Ok(0)
-    }
-
-    fn read_at(&self, _offset: u64, _buffer: &mut [u8]) -> Result<usize, Fault> {
-        Ok(0)
-    }
 }
 
 /// How many bytes of a file its head is.

@@ -1,64 +1,107 @@
 //! An earlier look at the same place: a file that has not changed since is not read again, and what was seen of it then is
-//! told anew.
+//! told anew. Where a whole folder is as it was, it costs the question alone.
 
-use ostrakon_model::{Artifact, Listing};
-use ostrakon_place::Stamp;
+use ostrakon_model::{Artifact, KnownName, Listing, Stamps};
+use ostrakon_place::{EntryKind, Stamp};
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::OnceLock;
 
-/// What was seen of one file.
+/// What was seen in one file, or of one name.
 #[derive(Debug, Default)]
-pub struct Remembered {
-    /// Things in it.
-    pub artifacts: Vec<Artifact>,
+pub(crate) struct Seen {
+    pub(crate) artifacts: Vec<Artifact>,
     /// Names in it, where it is a container.
-    pub listings: Vec<Listing>,
+    pub(crate) listings: Vec<Listing>,
+    /// Names that dossiers recognise: its own, and of what lies in it.
+    pub(crate) names: Vec<KnownName>,
+}
+
+/// What was seen in the files of one folder.
+#[derive(Debug, Default)]
+pub(crate) struct Remembered {
+    stamps: Stamps,
+    each: OnceLock<FxHashSet<u64>>,
+    /// By the file's own locator.
+    pub(crate) files: BTreeMap<String, Seen>,
 }
 
 /// An earlier look.
 #[derive(Debug, Default)]
 pub struct Earlier {
-    stamps: FxHashSet<u64>,
-    files: FxHashMap<u64, Remembered>,
+    folders: FxHashMap<u64, Remembered>,
+    /// Only what the dossiers at hand recognise was kept: whoever wants all names and things cannot be served.
+    brief: bool,
 }
 
 impl Earlier {
-    /// Takes in stamps as a bundle has them: 16 hex digits each.
-    pub fn stamps(&mut self, text: &str) {
-        let numbers = text.as_bytes().chunks_exact(16).filter_map(|digits| std::str::from_utf8(digits).ok());
-        self.stamps.extend(numbers.filter_map(|digits| u64::from_str_radix(digits, 16).ok()));
+    /// An earlier look of which all is kept, or only what the dossiers at hand recognise.
+    pub fn new(brief: bool) -> Self {
+        Self { folders: FxHashMap::default(), brief }
+    }
+
+    fn at(&mut self, locator: &str) -> &mut Seen {
+        let file = file_of(locator);
+        let folder = self.folders.entry(key(folder_of(file))).or_default();
+        folder.files.entry(file.to_owned()).or_default()
+    }
+
+    /// Takes in the stamps of a folder.
+    pub fn stamps(&mut self, stamps: Stamps) {
+        let folder = self.folders.entry(key(&stamps.dir)).or_default();
+        folder.stamps = stamps;
     }
 
     /// Takes in an artifact.
     pub fn artifact(&mut self, artifact: Artifact) {
-        let file = key(file_of(artifact.locator.as_str()));
-        self.files.entry(file).or_default().artifacts.push(artifact);
+        self.at(artifact.locator.as_str()).artifacts.push(artifact);
+    }
+
+    /// Takes in a name that dossiers recognise.
+    pub fn name(&mut self, name: KnownName) {
+        self.at(&name.path).names.push(name);
     }
 
     /// Takes in names that lie inside a file.
     pub fn listing(&mut self, listing: Listing) {
-        let file = key(file_of(&listing.dir));
-        self.files.entry(file).or_default().listings.push(listing);
+        self.at(&listing.dir).listings.push(listing);
     }
 
+    /// Was only what dossiers recognise kept?
+    pub(crate) fn is_brief(&self) -> bool {
+        self.brief
+    }
+
+    /// What was seen in the folder at `dir`, as a locator.
+    pub(crate) fn of(&self, dir: &str) -> Option<&Remembered> {
+        self.folders.get(&key(dir))
+    }
+}
+
+impl Remembered {
     /// Is the file that has this number now as it was then?
     pub(crate) fn has(&self, number: u64) -> bool {
-        self.stamps.contains(&number)
+        let numbers = || {
+            let digits = self.stamps.each.as_bytes().chunks_exact(16);
+            digits.filter_map(|digits| u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()).collect()
+        };
+        self.each.get_or_init(numbers).contains(&number)
     }
 
-    /// What was seen of the file at `path`, as a locator.
-    pub(crate) fn of(&self, path: &str) -> Option<&Remembered> {
-        self.files.get(&key(path))
+    /// Is everything in the folder as it was, if all of it has this number now?
+    pub(crate) fn is_whole(&self, number: u64) -> bool {
+        u64::from_str_radix(&self.stamps.all, 16) == Ok(number)
     }
 
-    /// How many files are known to be as they were.
-    pub fn len(&self) -> usize {
-        self.stamps.len()
+    /// How much was seen in the file called `name`, by collector.
+    pub(crate) fn counts(&self, name: &str) -> Option<&BTreeMap<String, u64>> {
+        self.stamps.counts.get(name)
     }
 
-    /// Is nothing known?
-    pub fn is_empty(&self) -> bool {
-        self.stamps.is_empty()
+    /// How much was seen in all of its files.
+    pub(crate) fn all_counts(&self) -> impl Iterator<Item = &BTreeMap<String, u64>> {
+        self.stamps.counts.values()
     }
 }
 
@@ -67,16 +110,54 @@ fn file_of(locator: &str) -> &str {
     locator.split('!').next().unwrap_or(locator)
 }
 
+/// The folder of a path, as a look names it.
+fn folder_of(path: &str) -> &str {
+    match path.rsplit_once('/') {
+        Some(("", _)) | None => "/",
+        Some((folder, _)) => folder,
+    }
+}
+
 fn key(path: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     path.hash(&mut hasher);
     hasher.finish()
 }
 
-/// The number that stands for a file at `path` as its stamp has it.
-pub(crate) fn number(path: &[u8], stamp: &Stamp) -> u64 {
+/// The number that stands for a file of this name in its folder, as its stamp has it.
+pub(crate) fn number(name: &[u8], stamp: &Stamp) -> u64 {
+    // In one piece: the hasher takes longer over many.
+    let mut bytes = [0; 48];
+    let (modified, changed) = (stamp.modified, stamp.changed);
+    let numbers = [stamp.device, stamp.inode, stamp.size, modified.0.cast_unsigned(), changed.0.cast_unsigned()];
+    for (part, number) in bytes.chunks_exact_mut(8).zip(numbers) {
+        part.copy_from_slice(&number.to_le_bytes());
+    }
+    bytes[40..44].copy_from_slice(&modified.1.to_le_bytes());
+    bytes[44..].copy_from_slice(&changed.1.to_le_bytes());
     let mut hasher = DefaultHasher::new();
-    path.hash(&mut hasher);
-    stamp.hash(&mut hasher);
+    hasher.write(&bytes);
+    hasher.write(name);
     hasher.finish()
+}
+
+/// The number that stands for a whole folder, entry by entry.
+#[derive(Debug, Default)]
+pub(crate) struct Sum(DefaultHasher);
+
+impl Sum {
+    /// Adds an entry; of a file the number that stands for it.
+    pub(crate) fn add(&mut self, name: &[u8], kind: EntryKind, file: Option<u64>) {
+        match file {
+            Some(file) => self.0.write_u64(file),
+            None => {
+                self.0.write_u64(kind as u64);
+                name.hash(&mut self.0);
+            }
+        }
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.0.finish()
+    }
 }

@@ -37,7 +37,7 @@ pub struct Image {
 
 impl Image {
     /// The image that the folder at the root of `tree` is, if it is one.
-    pub fn of_folder(tree: &dyn Tree) -> Option<Result<Self, Fault>> {
+    pub fn of_folder(tree: &dyn Tree, limits: Limits) -> Option<Result<Self, Fault>> {
         tree.find(b"/oci-layout").ok()?;
         let read = |name: &str| {
             let file = tree.find(name.as_bytes()).ok()?;
@@ -48,12 +48,12 @@ impl Image {
         Some(Self::of(list, &mut |path, each| {
             let file = tree.find(path.as_bytes())?;
             let size = file.size()?;
-            members(path.as_bytes(), file.as_ref(), &purse(size), each)
+            members(path.as_bytes(), file.as_ref(), &purse(limits, size), each)
         }))
     }
 
     /// The image that `file` is, whose locator is `locator`, if it is one.
-    pub fn of_file(locator: &str, file: &dyn File) -> Option<Result<Self, Fault>> {
+    pub fn of_file(locator: &str, file: &dyn File, limits: Limits) -> Option<Result<Self, Fault>> {
         let mut head = [0; 512];
         let read = file.read_at(0, &mut head).ok()?;
         // Images are saved as tar archives, some of them compressed.
@@ -67,7 +67,7 @@ impl Image {
             [&b"/manifest.json"[..], b"/index.json", b"/oci-layout"].contains(&path) || path.starts_with(b"/blobs/")
         };
         let mut others = 0;
-        let _ = members(b"", file, &purse(size), &mut |member, content| {
+        let _ = members(b"", file, &purse(limits, size), &mut |member, content| {
             // Any other archive shows itself by its first members.
             others += usize::from(!is_image(member.path) && !member.path.ends_with(b"/layer.tar"));
             if others > 1_000 || kept > MOST_KEPT {
@@ -88,7 +88,7 @@ impl Image {
         let list = list.ok().filter(|list| !list.is_empty())?;
         Some(Self::of(list, &mut |path, each| {
             let inside = path.strip_prefix(locator).and_then(|rest| rest.strip_prefix('!')).unwrap_or_default();
-            let purse = purse(size);
+            let purse = purse(limits, size);
             let mut result = Ok(());
             members(b"", file, &purse, &mut |member, content| {
                 if member.path != inside.as_bytes() {
@@ -242,8 +242,8 @@ fn is_told_by(path: &[u8]) -> bool {
         || [&b"etc/os-release"[..], b"usr/lib/os-release", b"etc/hostname"].contains(&tail)
 }
 
-fn purse(size: u64) -> Purse {
-    Purse::of(Limits::default(), Memory::of(1), size)
+fn purse(limits: Limits, size: u64) -> Purse {
+    Purse::of(limits, Memory::of(1), size)
 }
 
 fn members(name: &[u8], file: &dyn File, purse: &Purse, each: &mut container::Each<'_>) -> Result<(), Fault> {

@@ -3,6 +3,7 @@
 //! A collector says which files it wants by name, ending, folder or first bytes; [`look()`] walks the place once, opens each
 //! file once, and hands it to those who want it. Whatever could not be read becomes a gap that says what it could hide.
 
+mod again;
 pub mod collector;
 mod collectors;
 pub mod earlier;

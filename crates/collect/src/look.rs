@@ -4,10 +4,10 @@ use crate::collectors::COLLECTORS;
 use crate::earlier::Earlier;
 use crate::image::Image;
 use crate::marks::Marks;
-use crate::owners::Owners;
+use crate::owners::Ownership;
 use crate::router::Router;
 use crate::worker::Worker;
-use ostrakon_model::{Artifact, Excluded, Gap, Name};
+use ostrakon_model::{Artifact, Excluded, Gap, Name, Stamps};
 use ostrakon_place::container::{Limits, Memory};
 use ostrakon_place::{Borders, Tree, walk};
 use std::collections::BTreeMap;
@@ -47,8 +47,8 @@ pub trait Sink: Send {
     fn gap(&mut self, gap: Gap);
     /// A thing left out on purpose.
     fn excluded(&mut self, excluded: Excluded);
-    /// A number that stands for a file that was read whole and can be told apart from what it may become.
-    fn stamp(&mut self, _number: u64) {}
+    /// What tells whether the files of a folder are still as they were, by the next look.
+    fn stamps(&mut self, _stamps: Stamps) {}
 }
 
 /// What a look came to.
@@ -89,7 +89,7 @@ impl Looked {
 /// down, since a locked process may not ask about others.
 pub fn look_at_host<S: Sink>(place: &Place<'_>, sink: S) -> (Looked, S) {
     // Nobody's package lists are read here: before the lock no file of the place is parsed.
-    let (mut looked, mut sinks) = run(place, Owners::default(), vec![sink], &AtomicU64::new(0), |workers| {
+    let (mut looked, mut sinks) = run(place, Ownership::of_tree(None), vec![sink], &AtomicU64::new(0), |workers| {
         workers.iter_mut().for_each(Worker::host);
     });
     looked.by_collector.retain(|_, count| *count > 0);
@@ -99,7 +99,7 @@ pub fn look_at_host<S: Sink>(place: &Place<'_>, sink: S) -> (Looked, S) {
 /// Looks at the files of `place` with one thread per sink and gives the sinks back. `progress` counts files as they are
 /// met.
 pub fn look<S: Sink>(place: &Place<'_>, sinks: Vec<S>, progress: &AtomicU64) -> (Looked, Vec<S>) {
-    let owners = Owners::read(place.image.map_or(place.tree, |image| image));
+    let owners = Ownership::of_tree(Some(place.image.map_or(place.tree, |image| image)));
     run(place, owners, sinks, progress, |workers| {
         *workers = walk(place.tree, place.borders, std::mem::take(workers));
     })
@@ -115,7 +115,7 @@ pub fn look_at_file<S: Sink>(
     progress: &AtomicU64,
 ) -> (Looked, S, bool) {
     let mut found = false;
-    let owners = place.image.map(|image| Owners::read(image)).unwrap_or_default();
+    let owners = Ownership::of_tree(place.image.map(|image| image as &dyn Tree));
     let (looked, mut sinks) = run(place, owners, vec![sink], progress, |workers| {
         for worker in workers {
             found |= worker.alone(path, parts);
@@ -126,7 +126,7 @@ pub fn look_at_file<S: Sink>(
 
 fn run<S: Sink>(
     place: &Place<'_>,
-    owners: Owners,
+    owners: Ownership<'_>,
     sinks: Vec<S>,
     progress: &AtomicU64,
     work: impl for<'w> FnOnce(&mut Vec<Worker<'w, S>>),

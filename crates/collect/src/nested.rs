@@ -6,10 +6,12 @@ use crate::collectors::archives::HIDES;
 use crate::look::Sink;
 use crate::worker::{At, Worker, guarded};
 use ostrakon_model::locator::encode;
-use ostrakon_model::{Gap, GapReason, Locator};
+use ostrakon_model::{Gap, GapReason, Locator, Presence};
 use ostrakon_place::container::{self, Codec, Format, Member, NotOpened, Purse, sniff};
 use ostrakon_place::{EntryKind, Fault, File, Folder, Tree};
+use rustc_hash::FxHashSet;
 use std::ops::ControlFlow;
+use std::sync::LazyLock;
 
 /// Is this file worth asking whether it is a container?
 pub(crate) fn could_be(name: &[u8], head: &[u8]) -> bool {
@@ -77,18 +79,28 @@ impl<S: Sink> Worker<'_, S> {
         let Format::Compressed(codec) = format else { return true };
         let name = at.name();
         let inner = name.iter().rposition(|byte| *byte == b'.').map_or(name, |dot| &name[..dot]);
-        if !self.limits.paranoid && (is_inert(inner) || is_document(inner)) {
+        if !self.limits.paranoid && is_documentation(at.path) && (is_inert(inner) || is_document(inner)) {
             return false;
         }
         let mut bytes = [0; 512];
         let known = if codec == Codec::Gzip { container::peek(head, &mut bytes) } else { None };
-        let Some(known) = known else { return true };
+        // Too little to tell an archive by: it is opened.
+        let Some(known) = known.filter(|known| *known == bytes.len() || self.ends_there(head, *known)) else {
+            return true;
+        };
         if self.router.by_name(at.path, inner) || sniff(inner, &bytes[..known]).is_some() {
             return true;
         }
         let mut wanted = Vec::new();
         self.router.by_magic(&bytes[..known], &mut wanted);
         !wanted.is_empty()
+    }
+
+    /// Is that all that a compressed file of one head holds?
+    fn ends_there(&self, head: &[u8], known: usize) -> bool {
+        // Its last four bytes are the size of what it holds (RFC 1952), where it is one stream alone.
+        let size = head.last_chunk::<4>().map(|size| u32::from_le_bytes(*size) as usize);
+        head.len() < HEAD && known > 0 && size == Some(known)
     }
 
     fn open(&mut self, format: Format, at: &At<'_>, file: &dyn File, parts: &[Vec<u8>]) -> bool {
@@ -99,7 +111,7 @@ impl<S: Sink> Worker<'_, S> {
                 let depth = self.limits.depth;
                 (GapReason::Limit, format!("{} in {depth} others: deeper with --depth", format.title()))
             };
-            if format != Format::SelfExtracting {
+            if format != Format::SelfExtracting || self.has_archive(file) {
                 self.not_opened(at, Fault::new(reason, detail));
             }
             return true;
@@ -121,18 +133,26 @@ impl<S: Sink> Worker<'_, S> {
         found
     }
 
-    fn members(&mut self, format: Format, at: &At<'_>, file: &dyn File, parts: &[Vec<u8>], purse: &Purse) -> bool {
-        // What is in a Java archive is installed with it; any other container is a copy of what lies in it.
-        let java = [".jar", ".war", ".ear"].iter().any(|ending| {
-            at.name().len() > ending.len()
-                && at.name()[at.name().len() - ending.len()..].eq_ignore_ascii_case(ending.as_bytes())
+    /// Does an archive lie behind a program?
+    fn has_archive(&self, file: &dyn File) -> bool {
+        let purse = Purse::of(self.limits, self.memory.clone(), file.size().unwrap_or_default());
+        let mut found = false;
+        let opened = guarded(|| {
+            container::open(Format::SelfExtracting, b"", file, &purse, &mut |_, _| {
+                found = true;
+                ControlFlow::Break(())
+            })
         });
+        found || opened.is_err()
+    }
+
+    fn members(&mut self, format: Format, at: &At<'_>, file: &dyn File, parts: &[Vec<u8>], purse: &Purse) -> bool {
         let layer = self.image.and_then(|image| image.layer(at.text));
         let owner = crate::collectors::package_file::owner(format, file, purse);
         let mut inside = Inside {
             text: format!("{}!", at.text),
             prefix: at.text.len() + 1,
-            copy: at.copy || !java,
+            copy: at.copy || !is_java(at.name()),
             owner: owner.as_deref().or(at.owner),
             layer,
             depth: at.depth + 1,
@@ -252,7 +272,8 @@ impl<S: Sink> Worker<'_, S> {
         let mut wanted = Vec::new();
         self.router.folder(&at.path[..at.path.len() - at.name().len()], &mut wanted);
         self.router.names(at.path, at.name(), true, &mut wanted);
-        if member.packed && wanted.is_empty() && !self.limits.paranoid && is_inert(at.name()) {
+        let inert = || is_inert(at.name()) || memchr::memmem::find(at.path, b"/META-INF/services/").is_some();
+        if member.packed && wanted.is_empty() && !self.limits.paranoid && inert() {
             return;
         }
         // Inflating 4 KiB of everything costs more than asking twice of the few that are wanted.
@@ -282,7 +303,11 @@ impl<S: Sink> Worker<'_, S> {
         if !gone {
             let locator = Locator(at.text.to_owned());
             self.gaps += 1;
-            self.sink.gap(Gap { locator, reason, hides: HIDES, collector: "archives".to_owned(), detail });
+            let mut hides = HIDES;
+            if is_java(at.name()) && !at.copy {
+                hides.insert(Presence::Installed);
+            }
+            self.sink.gap(Gap { locator, reason, hides, collector: "archives".to_owned(), detail });
         }
     }
 }
@@ -290,77 +315,106 @@ impl<S: Sink> Worker<'_, S> {
 /// Does a name say that a file holds neither a program nor a list of anything? Inside compressed archives such files are
 /// most, and inflating each to see that it is what it says would be most of a look.
 fn is_inert(name: &[u8]) -> bool {
-    const ENDINGS: [&[u8]; 62] = [
-        b"class",
-        b"html",
-        b"htm",
-        b"css",
-        b"js",
-        b"mjs",
-        b"cjs",
-        b"ts",
-        b"map",
-        b"png",
-        b"gif",
-        b"jpg",
-        b"jpeg",
-        b"svg",
-        b"ico",
-        b"properties",
-        b"xsd",
-        b"dtd",
-        b"xsl",
-        b"xml",
-        b"md",
-        b"rst",
-        b"txt",
-        b"java",
-        b"kt",
-        b"scala",
-        b"groovy",
-        b"py",
-        b"pyi",
-        b"pyc",
-        b"pxd",
-        b"c",
-        b"h",
-        b"cc",
-        b"cpp",
-        b"hpp",
-        b"go",
-        b"rs",
-        b"rb",
-        b"php",
-        b"ttf",
-        b"woff",
-        b"woff2",
-        b"po",
-        b"mo",
-        b"less",
-        b"scss",
-        b"rels",
-        b"vue",
-        b"clj",
-        b"json",
-        b"yaml",
-        b"yml",
-        b"toml",
-        b"proto",
-        b"mf",
-        b"sf",
-        b"csv",
-        b"tmpl",
-        b"sql",
-        b"tasty",
-        b"kotlin_module",
-    ];
+    static KNOWN: LazyLock<FxHashSet<&[u8]>> = LazyLock::new(|| INERT.iter().map(|ending| ending.as_bytes()).collect());
     const NAMES: [&[u8]; 4] = [b"LICENSE", b"NOTICE", b"COPYING", b"AUTHORS"];
     if NAMES.contains(&name) {
         return true;
     }
     let Some(dot) = name.iter().rposition(|byte| *byte == b'.') else { return false };
     let ending = &name[dot + 1..];
-    ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known))
+    let mut lower = [0; 16];
+    let Some(lower) = lower.get_mut(..ending.len()) else { return false };
+    lower.copy_from_slice(ending);
+    lower.make_ascii_lowercase();
+    KNOWN.contains(&*lower)
+}
+
+/// How such names end.
+const INERT: &[&str] = &[
+    "class",
+    "html",
+    "htm",
+    "css",
+    "js",
+    "mjs",
+    "cjs",
+    "ts",
+    "map",
+    "png",
+    "gif",
+    "jpg",
+    "jpeg",
+    "svg",
+    "ico",
+    "properties",
+    "xsd",
+    "dtd",
+    "xsl",
+    "xml",
+    "md",
+    "rst",
+    "txt",
+    "java",
+    "kt",
+    "scala",
+    "groovy",
+    "py",
+    "pyi",
+    "pyc",
+    "pxd",
+    "c",
+    "h",
+    "cc",
+    "cpp",
+    "hpp",
+    "go",
+    "rs",
+    "rb",
+    "php",
+    "ttf",
+    "woff",
+    "woff2",
+    "po",
+    "mo",
+    "less",
+    "scss",
+    "rels",
+    "vue",
+    "clj",
+    "json",
+    "yaml",
+    "yml",
+    "toml",
+    "proto",
+    "mf",
+    "sf",
+    "csv",
+    "tmpl",
+    "sql",
+    "tasty",
+    "kotlin_module",
+    "kotlin_metadata",
+    "kotlin_builtins",
+    "res",
+    "rsc",
+    "tld",
+    "jsp",
+    "dict",
+    "brk",
+    "nrm",
+    "typed",
+];
+
+/// What is in a Java archive is installed with it; any other container is a copy of what lies in it.
+fn is_java(name: &[u8]) -> bool {
+    [&b".jar"[..], b".war", b".ear"]
+        .iter()
+        .any(|ending| name.len() > ending.len() && name[name.len() - ending.len()..].eq_ignore_ascii_case(ending))
+}
+
+/// Is it where systems keep manual pages and documents?
+fn is_documentation(path: &[u8]) -> bool {
+    [&b"/share/man/"[..], b"/share/doc/", b"/share/info/"].iter().any(|part| memchr::memmem::find(path, part).is_some())
 }
 
 /// Is it the name of a manual page or a list of changes, as distributions compress them by the ten thousand?

@@ -5,6 +5,7 @@ use ostrakon_place::Tree;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
 
 /// Paths of packaged files, as hashes: a large system has some hundred thousand.
 #[derive(Debug, Default)]
@@ -44,6 +45,25 @@ impl Owners {
         }
         let package = self.paths.get(&key(path))?;
         self.packages.get(*package as usize).map(String::as_str)
+    }
+}
+
+/// The owners of a tree, read when the first is asked for.
+pub(crate) struct Ownership<'a> {
+    tree: Option<&'a dyn Tree>,
+    owners: OnceLock<Owners>,
+}
+
+impl<'a> Ownership<'a> {
+    /// Of `tree`; without one nobody owns anything.
+    pub(crate) fn of_tree(tree: Option<&'a dyn Tree>) -> Self {
+        Self { tree, owners: OnceLock::new() }
+    }
+
+    /// The package that `path` belongs to.
+    pub(crate) fn of(&self, path: &[u8]) -> Option<&str> {
+        let tree = self.tree?;
+        self.owners.get_or_init(|| Owners::read(tree)).of(path)
     }
 }
 

@@ -1,15 +1,15 @@
 //! What one thread of a look does with each file: its head is read, those who want it look at it, and what they found goes
 //! to the sink.
 
+use crate::again::Again;
 use crate::collector::{Context, HEAD, Out, Outcome, Seen};
 use crate::collectors::COLLECTORS;
-use crate::earlier::{Earlier, Remembered, number};
 use crate::image::Image;
 use crate::look::{Looked, Place, Sink};
-use crate::owners::Owners;
+use crate::owners::Ownership;
 use crate::router::{Router, Wanted};
 use ostrakon_model::locator::encode;
-use ostrakon_model::{ArtifactKind, Attribute, Excluded, Exclusion, Gap, GapReason, Locator, Name, Presences};
+use ostrakon_model::{ArtifactKind, Attribute, Excluded, Exclusion, Gap, GapReason, Locator, Name, Owner, Presences};
 use ostrakon_place::container::{Limits, Memory, Purse};
 use ostrakon_place::{Entry, EntryKind, Fault, File, Folder, Visitor};
 use sha2::{Digest, Sha256};
@@ -18,25 +18,24 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-const FILE_OWNER: Attribute = Attribute::known("file.owner");
+pub(crate) const FILE_OWNER: Attribute = Attribute::known("file.owner");
 
 pub(crate) struct Worker<'a, S> {
     pub(crate) sink: S,
     pub(crate) router: &'a Router,
-    pub(crate) owners: &'a Owners,
+    pub(crate) owners: &'a Ownership<'a>,
     pub(crate) context: Context<'a>,
     pub(crate) limits: Limits,
     pub(crate) memory: &'a Arc<Memory>,
     pub(crate) image: Option<&'a Image>,
-    earlier: Option<&'a Earlier>,
-    stamped_before: Option<i64>,
+    pub(crate) again: Again<'a>,
     /// Gaps told so far.
     pub(crate) gaps: u64,
     progress: &'a AtomicU64,
     head: Vec<u8>,
     folder_wanted: Vec<Wanted>,
-    bytes: Vec<u8>,
-    text: String,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) text: String,
     /// Where the name begins in `bytes` and `text`.
     start: (usize, usize),
     pub(crate) looked: Looked,
@@ -71,7 +70,7 @@ impl<'a, S: Sink> Worker<'a, S> {
         sink: S,
         place: &Place<'a>,
         router: &'a Router,
-        owners: &'a Owners,
+        owners: &'a Ownership<'a>,
         memory: &'a Arc<Memory>,
         progress: &'a AtomicU64,
     ) -> Self {
@@ -85,8 +84,7 @@ impl<'a, S: Sink> Worker<'a, S> {
             limits: place.limits,
             memory,
             image: place.image,
-            earlier: place.earlier,
-            stamped_before: place.stamped_before,
+            again: Again::of(place.earlier, place.stamped_before),
             gaps: 0,
             progress,
             head: vec![0; HEAD],
@@ -108,7 +106,7 @@ impl<'a, S: Sink> Worker<'a, S> {
             let mut out = Out::default();
             let outcome = guarded(|| collector.host(&self.context, &mut out));
             let place = At { path: b"", text: "/proc", copy: false, owner: None, depth: 0, purse: None };
-            self.deliver(at, out, outcome, &place, &crate::collector::NoFile, b"");
+            self.deliver(at, out, outcome, &place, None, b"");
         }
     }
 
@@ -142,81 +140,8 @@ impl<'a, S: Sink> Worker<'a, S> {
         true
     }
 
-    /// Hands the file at `self.bytes` and `self.text` to everyone who wants it, or tells again what an earlier look saw of
-    /// it.
-    fn file(&mut self, folder: &dyn Folder, name: &[u8]) {
-        if self.earlier.is_none() && self.stamped_before.is_none() {
-            self.read(folder, name);
-            return;
-        }
-        let stamp = match folder.stamp(name) {
-            Ok(stamp) => stamp,
-            Err(fault) => return self.unread(&self.text.clone(), fault),
-        };
-        let number = stamp.map(|stamp| number(&self.bytes, &stamp));
-        if let (Some(earlier), Some(number)) = (self.earlier, number)
-            && earlier.has(number)
-        {
-            if let Some(remembered) = earlier.of(&self.text) {
-                self.tell(remembered);
-            }
-            if self.stamped_before.is_some() {
-                self.sink.stamp(number);
-            }
-            return;
-        }
-        let gaps = self.gaps;
-        let alone = self.read(folder, name);
-        // What had a gap is tried again, and what was written just now may be written again at the same time.
-        let settled = |before: i64| stamp.is_some_and(|it| it.changed.0 < before && it.modified.0 < before);
-        if let (true, true, Some(number)) = (alone, self.gaps == gaps, number)
-            && self.stamped_before.is_some_and(settled)
-        {
-            self.sink.stamp(number);
-        }
-    }
-
-    /// Tells what an earlier look saw of a file.
-    fn tell(&mut self, remembered: &Remembered) {
-        for listing in &remembered.listings {
-            self.sink.folder(&listing.dir);
-            let mut owners = vec![None; listing.names.len()];
-            for (owner, list) in &listing.owners {
-                for at in list {
-                    if let Some(place) = owners.get_mut(*at as usize) {
-                        *place = Some(owner.as_str());
-                    }
-                }
-            }
-            let mut path = format!("{}/", listing.dir);
-            let start = path.len();
-            for (name, owner) in listing.names.iter().zip(owners) {
-                let (name, is_folder) = name.strip_suffix('/').map_or((name.as_str(), false), |name| (name, true));
-                path.truncate(start);
-                path.push_str(name);
-                self.sink.entry(&Name { path: &path, name, is_folder, owner, copy: listing.copy });
-                self.counts[0] += 1;
-                self.looked.members += 1;
-            }
-        }
-        for artifact in &remembered.artifacts {
-            let mut artifact = artifact.clone();
-            // Who owns a file can change without the file.
-            if !artifact.locator.as_str().contains('!') && artifact.kind == ArtifactKind::Executable {
-                artifact.attributes.retain(|(attribute, _)| *attribute != FILE_OWNER);
-                if let Some(owner) = self.owners.of(&self.bytes) {
-                    artifact.push(FILE_OWNER, owner);
-                }
-            }
-            if let Some(by) = COLLECTORS.iter().position(|collector| collector.meta().id == artifact.collector) {
-                self.counts[by] += 1;
-            }
-            self.sink.artifact(artifact);
-        }
-    }
-
     /// Reads the file at `self.bytes`; says whether what was found in it depends on it alone.
-    fn read(&mut self, folder: &dyn Folder, name: &[u8]) -> bool {
+    pub(crate) fn read(&mut self, folder: &dyn Folder, name: &[u8]) -> bool {
         let file = match folder.open(name) {
             Ok(file) => file,
             Err(fault) => {
@@ -232,7 +157,7 @@ impl<'a, S: Sink> Worker<'a, S> {
                 let mut wanted = std::mem::take(&mut self.folder_wanted);
                 let of_folder = wanted.len();
                 self.router.file(&self.bytes, name, &head[..read], &mut wanted);
-                alone = !wanted.iter().any(|wanted| COLLECTORS[wanted.collector].asks_others());
+                alone = !wanted.iter().any(|wanted| COLLECTORS[wanted.collector].asks_others(name));
                 if !wanted.is_empty() || crate::nested::could_be(name, &head[..read]) {
                     let (path, text) = (std::mem::take(&mut self.bytes), std::mem::take(&mut self.text));
                     let at = At { path: &path, text: &text, copy: false, owner: None, depth: 0, purse: None };
@@ -251,12 +176,21 @@ impl<'a, S: Sink> Worker<'a, S> {
     /// Lets everyone in `wanted` look at a file, and goes into it where it is a container.
     pub(crate) fn examine(&mut self, at: &At<'_>, file: &dyn File, head: &[u8], wanted: &[Wanted]) {
         let counted = Counted { file, head, bytes: Cell::new(0) };
+        // Computed once, and only where somebody recognises what was seen in the file.
+        let mut digest = None;
         for Wanted { collector, root } in wanted {
             let mut out = Out::default();
             let root = &at.path[..*root];
             let seen = Seen { path: at.path, text: at.text, head, file: &counted, root, context: self.context };
             let outcome = guarded(|| COLLECTORS[*collector].file(&seen, &mut out));
-            self.deliver(*collector, out, outcome, at, &counted, root);
+            // Inside a container the file is at hand now, and costs a second pass later.
+            if at.depth > 0 && digest.is_none() && out.artifacts.iter().any(|artifact| (self.context.worth)(artifact)) {
+                digest = Some(sha256(&counted));
+                if let Some(Err(fault)) = &digest {
+                    self.unread(at.text, fault.clone());
+                }
+            }
+            self.deliver(*collector, out, outcome, at, digest.as_ref(), root);
         }
         self.enter(at, &counted, head);
         if at.depth == 0 {
@@ -264,7 +198,15 @@ impl<'a, S: Sink> Worker<'a, S> {
         }
     }
 
-    fn deliver(&mut self, by: usize, out: Out, outcome: Outcome, at: &At<'_>, file: &dyn File, root: &[u8]) {
+    fn deliver(
+        &mut self,
+        by: usize,
+        out: Out,
+        outcome: Outcome,
+        at: &At<'_>,
+        digest: Option<&Result<String, Fault>>,
+        root: &[u8],
+    ) {
         let meta = COLLECTORS[by].meta();
         for mut artifact in out.artifacts {
             self.counts[by] += 1;
@@ -276,9 +218,8 @@ impl<'a, S: Sink> Worker<'a, S> {
             {
                 artifact.push(FILE_OWNER, owner);
             }
-            // Inside a container the file is at hand now, and costs a second pass later.
-            if at.depth > 0 && artifact.sha256.is_none() && (self.context.worth)(&artifact) {
-                artifact.sha256 = digest(file);
+            if let (Some(Ok(digest)), None) = (digest, &artifact.sha256) {
+                artifact.sha256 = Some(digest.clone());
             }
             self.sink.artifact(artifact);
         }
@@ -296,13 +237,14 @@ impl<'a, S: Sink> Worker<'a, S> {
     }
 
     fn owner(&self, at: &At<'_>) -> Option<&'a str> {
-        if at.depth == 0 && self.image.is_none() { self.owners.of(at.path) } else { None }
+        owner_of(self.owners, self.image, at)
     }
 
     /// Says that there is a file or folder of this name.
     pub(crate) fn name(&mut self, at: &At<'_>, is_folder: bool) {
-        let owner = at.owner.or_else(|| if is_folder { None } else { self.owner(at) });
+        let ask = || at.owner.or_else(|| if is_folder { None } else { owner_of(self.owners, self.image, at) });
         let name = at.text.rsplit(['/', '!']).next().unwrap_or(at.text);
+        let owner = Owner::Asked(&ask);
         self.sink.entry(&Name { path: at.text, name, is_folder, owner, copy: at.copy });
         self.counts[0] += 1;
     }
@@ -330,15 +272,20 @@ impl<'a, S: Sink> Worker<'a, S> {
     }
 }
 
-/// SHA-256 of a whole file, hex; nothing where it cannot be read to its end.
-fn digest(file: &dyn File) -> Option<String> {
+/// The package that a file of the place belongs to.
+fn owner_of<'a>(owners: &'a Ownership<'a>, image: Option<&Image>, at: &At<'_>) -> Option<&'a str> {
+    if at.depth == 0 && image.is_none() { owners.of(at.path) } else { None }
+}
+
+/// SHA-256 of a whole file, hex.
+fn sha256(file: &dyn File) -> Result<String, Fault> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 64 << 10];
     let mut at = 0;
     loop {
-        let read = file.read_at(at, &mut buffer).ok()?;
+        let read = file.read_at(at, &mut buffer)?;
         if read == 0 {
-            return Some(crate::reading::hex(&hash.finalize()));
+            return Ok(crate::reading::hex(&hash.finalize()));
         }
         hash.update(&buffer[..read]);
         at += read as u64;
@@ -401,32 +348,25 @@ impl<S: Sink> Visitor for Worker<'_, S> {
         self.text.push_str(folder.strip_suffix('/').unwrap_or(&folder));
         self.text.push('/');
         self.start = (self.bytes.len(), self.text.len());
+        self.again.folder(&folder);
     }
 
     fn entry(&mut self, path: &[u8], folder: &dyn Folder, entry: Entry<'_>) {
-        let (bytes, text) = self.start;
-        self.bytes.truncate(bytes);
-        self.bytes.extend_from_slice(entry.name);
-        self.text.truncate(text);
-        self.text.push_str(&encode(entry.name));
-        let is_folder = entry.kind == EntryKind::Folder;
-        let owner = if is_folder || self.image.is_some() { None } else { self.owners.of(&self.bytes) };
-        let name = Name { path: &self.text, name: &self.text[text..], is_folder, owner, copy: false };
-        self.sink.entry(&name);
-        self.counts[0] += 1;
-        if !is_folder {
-            self.looked.files += 1;
-            if self.looked.files.is_multiple_of(256) {
-                self.progress.fetch_add(256, Ordering::Relaxed);
+        if self.again.is_on() {
+            self.once_more(path, folder, entry);
+        } else {
+            self.named(entry);
+            if entry.kind == EntryKind::File {
+                self.inside(path, |worker| {
+                    worker.read(folder, entry.name);
+                });
             }
         }
-        if entry.kind == EntryKind::File {
-            let members = self.looked.members;
-            self.file(folder, entry.name);
-            if self.looked.members > members {
-                // Names of members were told in between.
-                self.sink.folder(&encode(path));
-            }
+    }
+
+    fn leave(&mut self, path: &[u8], folder: &dyn Folder) {
+        if self.again.is_on() {
+            self.no_more(path, folder);
         }
     }
 
@@ -442,6 +382,44 @@ impl<S: Sink> Visitor for Worker<'_, S> {
             self.gap(Locator::of_path(path), Fault::new(GapReason::ExcludedByRequest, detail));
         }
         self.sink.excluded(Excluded { locator: Locator::of_path(path), reason });
+    }
+}
+
+impl<S: Sink> Worker<'_, S> {
+    /// Tells the name of an entry of the folder that is open.
+    pub(crate) fn named(&mut self, entry: Entry<'_>) {
+        let (bytes, text) = self.start;
+        self.bytes.truncate(bytes);
+        self.bytes.extend_from_slice(entry.name);
+        self.text.truncate(text);
+        self.text.push_str(&encode(entry.name));
+        let is_folder = entry.kind == EntryKind::Folder;
+        let nobody = is_folder || self.image.is_some();
+        let ask = || if nobody { None } else { self.owners.of(&self.bytes) };
+        let owner = Owner::Asked(&ask);
+        let name = Name { path: &self.text, name: &self.text[text..], is_folder, owner, copy: false };
+        self.sink.entry(&name);
+        self.counts[0] += 1;
+        self.met(u64::from(!is_folder));
+    }
+
+    /// Counts files that were met, and now and then tells how many.
+    pub(crate) fn met(&mut self, files: u64) {
+        let before = self.looked.files / 256;
+        self.looked.files += files;
+        let more = self.looked.files / 256 - before;
+        if more > 0 {
+            self.progress.fetch_add(more * 256, Ordering::Relaxed);
+        }
+    }
+
+    /// Looks into a file of the folder `path`; names of what lies in it may be told in between.
+    pub(crate) fn inside(&mut self, path: &[u8], look: impl FnOnce(&mut Self)) {
+        let members = self.looked.members;
+        look(self);
+        if self.looked.members > members {
+            self.sink.folder(&encode(path));
+        }
     }
 }
 

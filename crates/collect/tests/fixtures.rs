@@ -92,10 +92,34 @@ fn the_page_of_collectors_is_the_registry() {
             method.collector, method.what, method.cannot_see
         ));
     }
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/collectors.md");
-    if std::fs::read_to_string(&file).ok().as_deref() != Some(&page) {
-        let _ = std::fs::write(&file, &page);
-        panic!("docs/collectors.md was out of date and is written anew: look at it and commit it");
+    is_current("collectors.md", &page);
+}
+
+#[test]
+fn the_table_of_attributes_is_the_vocabulary() {
+    let mut page = String::from(
+        "# Attributes\n\nWhat an indicator may test and a collector may set. This page is made from the vocabulary by a test; \
+         change the vocabulary, not the page. One without a collector is known and not looked for yet.\n\n\
+         | attribute | what it is | set by |\n| --- | --- | --- |\n",
+    );
+    for attribute in ostrakon_model::Attribute::all() {
+        let by: Vec<&str> = COLLECTORS
+            .iter()
+            .map(|collector| collector.meta())
+            .filter(|meta| meta.attributes.contains(&attribute))
+            .map(|meta| meta.id)
+            .collect();
+        page.push_str(&format!("| `{attribute}` | {} | {} |\n", attribute.info().meaning, by.join(", ")));
+    }
+    is_current("attributes.md", &page);
+}
+
+/// Is this what the page says? If not it is written anew, and the test fails until that is committed.
+fn is_current(name: &str, page: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name);
+    if std::fs::read_to_string(&file).ok().as_deref() != Some(page) {
+        let _ = std::fs::write(&file, page);
+        panic!("docs/{name} was out of date and is written anew: look at it and commit it");
     }
 }
 

@@ -84,6 +84,8 @@ pub struct Hits {
     pub(crate) roots: Vec<String>,
     /// What is said of products.
     pub statements: Vec<Statement>,
+    /// How often something was taken in: it tells whether the last thing was recognised.
+    pub taken: u64,
     /// Scratch space for matching.
     pub(crate) scratch: Vec<u8>,
     pub(crate) found: Vec<u32>,

@@ -1,7 +1,7 @@
 //! From matches to findings: which product, in what state, how sure.
 //!
-//! - One `confirmed` match is enough. Two `probable` matches of different types make a finding probable; one alone leaves
-//!   it possible, unless it proves a remnant. `supporting` matches add to a finding and make none.
+//! - One `confirmed` match is enough. Two `probable` matches of different types make a finding probable, unless both
+//!   are what one thing says of itself; one alone leaves it possible, unless it proves a remnant. `supporting` matches add to a finding and make none.
 //! - A file is not the vendor's by its name or path where a package of somebody else owns it; embedded code is the
 //!   exception, since being in somebody else's package is what it means. A folder is nobody's: packages share folders.
 //! - What lies below another root (a container, a backup, another system's disk) is a finding of its own, and dormant.
@@ -266,21 +266,13 @@ fn grade(making: &[&Evidence], presence: Presence) -> Grade {
     if of(Grade::Confirmed).next().is_some() {
         return Grade::Confirmed;
     }
-    // Who makes a program names it, and writes its version information: of one file these are one mark.
-    let program = |it: &Evidence| {
-        let inside =
-            |other: &&&Evidence| ["pe.", "elf.", "macho."].iter().any(|it| other.attribute.name().starts_with(it));
-        it.attribute.name().starts_with("file.")
-            && making.iter().filter(inside).any(|other| other.locator == it.locator)
-    };
-    let family = |it: &&&Evidence| match it.attribute.name().split('.').next().unwrap_or_default() {
-        "elf" | "macho" => "pe",
-        "file" if program(it) => "pe",
-        other => other,
-    };
-    let types: BTreeSet<&str> = of(Grade::Probable).map(|it| family(&it)).collect();
+    let family = |it: &&Evidence| it.attribute.name().split('.').next().unwrap_or_default();
+    let types: BTreeSet<&str> = of(Grade::Probable).map(|it| family(it)).collect();
+    // Who makes a thing writes all that it says of itself: of one thing two marks are one, but for a signature's.
+    let places: BTreeSet<&Locator> = of(Grade::Probable).map(|it| &it.locator).collect();
+    let agree = types.len() > 1 && (places.len() > 1 || types.contains("signature"));
     let remnant = presence == Presence::Remnant && !types.is_empty();
-    if types.len() > 1 || remnant { Grade::Probable } else { Grade::Possible }
+    if agree || remnant { Grade::Probable } else { Grade::Possible }
 }
 
 /// Says at each finding which packages of others need its packages.

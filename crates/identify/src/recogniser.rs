@@ -6,7 +6,7 @@ use crate::matcher::{Matcher, Single};
 use ostrakon_model::{Artifact, ArtifactKind, Attribute, Locator, Name, Presence};
 use ostrakon_order::pattern::Test;
 use ostrakon_order::{Dossier, Indicator, Product};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 const FILE_PATH: Attribute = Attribute::known("file.path");
@@ -110,9 +110,11 @@ impl Recogniser {
         marks
     }
 
-    /// The attributes that indicators test.
+    /// The attributes that indicators and their conditions test.
     pub fn attributes(&self) -> Vec<Attribute> {
-        Attribute::all().filter(|attribute| !self.by_attribute[attribute.index()].is_empty()).collect()
+        let conditions: HashSet<Attribute> = self.conditions.values().flatten().flatten().map(|(on, _)| *on).collect();
+        let tested = |attribute: &Attribute| !self.by_attribute[attribute.index()].is_empty();
+        Attribute::all().filter(|attribute| tested(attribute) || conditions.contains(attribute)).collect()
     }
 
     /// The indicator `number`.
@@ -145,7 +147,7 @@ impl Recogniser {
                 let holds = |on: &Attribute, test: &Single| match *on {
                     FILE_PATH => test.fits(path),
                     FILE_NAME => test.fits(name),
-                    FILE_OWNER => owner.is_some_and(|owner| test.fits(owner)),
+                    FILE_OWNER => owner.get().is_some_and(|owner| test.fits(owner)),
                     _ => false,
                 };
                 let all = |list: &Vec<Vec<(Attribute, Single)>>| {
@@ -160,6 +162,7 @@ impl Recogniser {
                 }
                 let Ok(root) = self.root_of(*number, attribute, path) else { continue };
                 let presence = if is_program(name) { Presence::Dormant } else { Presence::Remnant };
+                hits.taken += 1;
                 hits.list.push(Hit {
                     indicator: *number,
                     kind: ArtifactKind::File,
@@ -167,7 +170,7 @@ impl Recogniser {
                     value: value.to_owned(),
                     locator: Locator(path.to_owned()),
                     presence: in_copy(copy, indicator.presence.unwrap_or(presence)),
-                    owner: owner.map(str::to_owned),
+                    owner: owner.get().map(str::to_owned),
                     root,
                     sha256: None,
                     version: String::new(),
@@ -182,6 +185,7 @@ impl Recogniser {
     /// Takes in an artifact.
     pub fn artifact(&self, artifact: &Artifact, hits: &mut Hits) {
         if artifact.kind == ArtifactKind::Statement {
+            hits.taken += 1;
             hits.statements.push(statement(artifact));
             return;
         }
@@ -211,6 +215,7 @@ impl Recogniser {
                 }
                 let Ok(root) = self.root_of(*number, *attribute, value) else { continue };
                 let own = artifact.presence.unwrap_or_else(|| artifact.kind.presence());
+                hits.taken += 1;
                 hits.list.push(Hit {
                     indicator: *number,
                     kind: artifact.kind,
@@ -264,6 +269,7 @@ impl Recogniser {
         if !can_be_root(root) {
             return;
         }
+        hits.taken += 1;
         let folder = hits.folders.entry((number, base.to_owned())).or_default();
         folder.files += files;
         folder.executables += executables;

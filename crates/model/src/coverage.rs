@@ -62,7 +62,7 @@ impl GapReason {
             Self::PermissionDenied => "look again as root; where root may not either, accept the gap in the policy",
             Self::IoError => "check the disk or mount, then look again",
             Self::Corrupt | Self::Truncated => "repair or replace the file with its own tool, then look again",
-            Self::Limit => "look at the place by itself",
+            Self::Limit => "look at it by itself, or raise the limit that is named",
             Self::Encrypted => "unlock it, then look again",
             Self::UnsupportedFormat => "look with the format's own tool and accept the gap in the policy",
             Self::ArchiveNotOpened => "unpack it and look at the folder, or accept the gap in the policy",

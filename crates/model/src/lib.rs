@@ -11,7 +11,9 @@ pub mod words;
 pub use artifact::{Artifact, ArtifactKind, Attribute};
 pub use coverage::{Excluded, Exclusion, Gap, GapReason};
 pub use locator::Locator;
-pub use record::{Asset, AssetKind, Ending, FileDigest, Listing, Look, Method, MethodState, Name, Record};
+pub use record::{
+    Asset, AssetKind, Ending, FileDigest, KnownName, Listing, Look, Method, MethodState, Name, Owner, Record, Stamps,
+};
 pub use words::{Grade, Presence, Presences, ProductKind};
 
 /// A name in the vocabulary that does not exist, or a word outside its list.

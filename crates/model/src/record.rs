@@ -24,8 +24,12 @@ pub enum Record {
     Excluded(Excluded),
     /// The digest of a file that a product known at the time was recognised by.
     Digest(FileDigest),
-    /// Numbers that stand for files as they were, 16 hex digits each: see `--since`.
-    Stamps(String),
+    /// A thing that was seen, and that the dossiers of the day recognise or that every order asks about.
+    Known(Artifact),
+    /// A name that the dossiers of the day recognise; it is in its listing as well.
+    Name(KnownName),
+    /// What tells whether the files of a folder are still as they were.
+    Stamps(Stamps),
     /// The tail.
     Ending(Ending),
 }
@@ -38,12 +42,10 @@ pub enum AssetKind {
     Host,
     /// A folder that holds a root or other files.
     Tree,
-    /// A file that holds others: an archive, or a part of one.
+    /// One file: an archive or a part of one, a list of what something is made of (SBOM), any other.
     File,
     /// A container image.
     Image,
-    /// A list of what something is made of (SBOM).
-    Sbom,
 }
 
 impl AssetKind {
@@ -54,7 +56,6 @@ impl AssetKind {
             Self::Tree => "tree",
             Self::File => "file",
             Self::Image => "image",
-            Self::Sbom => "sbom",
         }
     }
 }
@@ -158,8 +159,27 @@ pub struct Listing {
     pub owners: BTreeMap<String, Vec<u32>>,
 }
 
+/// The package that owns something: known, or asked for only by who wants it, since most names are nobody's business.
+#[derive(Clone, Copy)]
+pub enum Owner<'a> {
+    /// This one, or none.
+    Known(Option<&'a str>),
+    /// What this says.
+    Asked(&'a dyn Fn() -> Option<&'a str>),
+}
+
+impl<'a> Owner<'a> {
+    /// The package, such as `deb:rspamd`.
+    pub fn get(self) -> Option<&'a str> {
+        match self {
+            Self::Known(owner) => owner,
+            Self::Asked(ask) => ask(),
+        }
+    }
+}
+
 /// One name of a listing, as it is met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct Name<'a> {
     /// The whole path, as a locator.
     pub path: &'a str,
@@ -168,9 +188,41 @@ pub struct Name<'a> {
     /// Is it a folder?
     pub is_folder: bool,
     /// The package it belongs to.
-    pub owner: Option<&'a str>,
+    pub owner: Owner<'a>,
     /// It lies in a copy: see [`Artifact::copy`].
     pub copy: bool,
+}
+
+/// A name that the dossiers of the day recognise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownName {
+    /// The whole path, as a locator.
+    pub path: String,
+    /// Is it a folder?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub folder: bool,
+    /// The package it belonged to.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub owner: String,
+    /// It lies in a copy: see [`Artifact::copy`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub copy: bool,
+}
+
+/// What tells whether the files of a folder are still as they were: numbers made of names, sizes, times and the like.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Stamps {
+    /// The folder, as a locator.
+    pub dir: String,
+    /// One number for all of it, 16 hex digits; none where some file must be read again in any case.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub all: String,
+    /// One number for each file that need not be read again while it is the same, 16 hex digits each.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub each: String,
+    /// Of each file in which something was seen, by its name as in a locator: how much, by collector.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counts: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
 /// The digest of one file.

@@ -125,3 +125,18 @@ fn federal_holidays_move_to_the_nearest_weekday() {
     assert!(!calendar.is_business_day(date(2024, 11, 28)), "Thanksgiving");
     assert_eq!(calendar.add_business_days(date(2024, 11, 27), 1), Some(date(2024, 11, 29)));
 }
+
+/// The schemas that `order check --schema` and `dossier check --schema` print, for editors and other programs.
+#[test]
+fn the_schemas_are_those_of_the_program() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schemas");
+    std::fs::create_dir_all(&folder).unwrap();
+    for (name, schema) in [("order", ostrakon_order::order_schema()), ("dossier", ostrakon_order::dossier_schema())] {
+        let file = folder.join(format!("{name}.json"));
+        let text = format!("{}\n", serde_json::to_string_pretty(&schema).unwrap());
+        if std::fs::read_to_string(&file).ok().as_deref() != Some(&text) {
+            std::fs::write(&file, text).unwrap();
+            panic!("{} was out of date and is written anew: look at it and commit it", file.display());
+        }
+    }
+}

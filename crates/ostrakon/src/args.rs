@@ -150,12 +150,16 @@ pub(crate) struct Looking {
 Examples:
   sudo ostrakon identify --order bod-17-01
   ostrakon identify /mnt/root --order bod-17-01 --format json --out pc7.json
+  ostrakon identify shop-image.tar --order far-52-204-23 --format cyclonedx
+  ostrakon identify '/srv/app.war!/WEB-INF/lib/x.jar' --order ndaa-2018-1634
   ostrakon identify pc7.ostrakon --order bod-17-01 --order ndaa-2018-1634 --order bis-icts-2021-002
+  sudo ostrakon identify --order bod-17-01 --since pc7.ostrakon
   ostrakon identify --order ./nano-ban.toml --dossiers ./mybans --policy policy.toml
 
 Run it as root: what this user may not read is a gap, and the answer is then not whole (exit code 3).")]
 pub(crate) struct Identify {
-    /// Where to look: a folder that holds a root, or a bundle; left out: this machine
+    /// Where to look: a folder that holds a root, an archive, an image, an SBOM, any other file, a locator as an earlier
+    /// look printed it, or a bundle; left out: this machine
     #[arg(value_hint = ValueHint::AnyPath)]
     pub(crate) place: Vec<PathBuf>,
     /// The order to ask about: its id, an alias, or a file; may be given several times

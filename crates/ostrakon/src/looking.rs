@@ -141,13 +141,13 @@ pub(crate) fn of_bundle(file: &Path, recogniser: &Recogniser) -> Result<Subject,
             names += listing.names.len() as u64;
             sink.listing(&listing);
         }
-        Record::Artifact(artifact) => {
+        Record::Artifact(artifact) | Record::Known(artifact) => {
             artifacts += 1;
             sink.artifact(artifact);
         }
         Record::Gap(gap) => sink.gap(gap),
         Record::Excluded(excluded) => sink.excluded(excluded),
-        Record::Stamps(_) => {}
+        Record::Stamps(_) | Record::Name(_) => {}
         Record::Digest(digest) => drop(digests.insert(digest.locator.0, digest.sha256)),
         Record::Ending(end) => ending = Some(end),
     });
@@ -165,8 +165,8 @@ pub(crate) fn of_bundle(file: &Path, recogniser: &Recogniser) -> Result<Subject,
     }
     let mut subject = gathered(recogniser, look, ending, vec![sink]);
     for evidence in subject.findings.iter_mut().flat_map(|finding| &mut finding.evidence) {
-        if can_be_hashed(evidence) {
-            evidence.sha256 = digests.get(file_of(&evidence.locator)).cloned();
+        if can_be_hashed(evidence) && evidence.sha256.is_none() {
+            evidence.sha256 = digests.get(evidence.locator.as_str()).cloned();
         }
     }
     Ok(subject)

@@ -108,6 +108,10 @@ impl Opened {
             let help = "it leaves out folders and files of a place that is a folder";
             return Err(CommandError::new(format!("--exclude, and {} is a file", named.display()), help));
         }
+        if looking.since.is_some() {
+            let help = "a file as a place is read whole: leave --since out";
+            return Err(CommandError::new(format!("--since, and {} is a file", named.display()), help));
+        }
         let (path, parts) = file;
         let path = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()).to_vec();
         Ok(Self {
@@ -154,19 +158,24 @@ impl Opened {
             terminal::say(global, &terminal::printable(&text));
             return Ok(());
         }
-        let mut earlier = Earlier::default();
+        // Who writes a bundle wants all that was seen; else what the dossiers at hand recognise is enough.
+        let brief = self.stamped_before.get().is_none();
+        let mut earlier = Earlier::new(brief);
         let mut broken = false;
         // Names of the place's own folders are met again; those inside containers are not.
         let wanted = |line: &[u8]| {
-            let names = line.strip_prefix(br#"{"listing":{"dir":""#);
-            names.is_none_or(|rest| rest.iter().take_while(|byte| **byte != b'"').any(|byte| *byte == b'!'))
+            if let Some(rest) = line.strip_prefix(br#"{"listing":{"dir":""#) {
+                return !brief && rest.iter().take_while(|byte| **byte != b'"').any(|byte| *byte == b'!');
+            }
+            !(brief && line.starts_with(br#"{"artifact":"#)) && (brief || !line.starts_with(br#"{"name":"#))
         };
         reader.some(&wanted, &mut |record| match record {
-            Record::Stamps(text) => earlier.stamps(&text),
-            Record::Artifact(artifact) => earlier.artifact(artifact),
+            Record::Stamps(stamps) => earlier.stamps(stamps),
+            Record::Artifact(artifact) | Record::Known(artifact) => earlier.artifact(artifact),
+            Record::Name(name) => earlier.name(name),
             Record::Listing(listing) => earlier.listing(listing),
             Record::Gap(gap) => broken |= gap.collector == "bundle",
-            _ => {}
+            Record::Look(_) | Record::Excluded(_) | Record::Digest(_) | Record::Ending(_) => {}
         });
         if broken {
             let text = format!("{} is not whole: every file is read again.", file.display());
@@ -286,10 +295,10 @@ impl Opened {
     fn image(&self) -> Option<&Image> {
         let read = || match &self.file {
             None if self.live => None,
-            None => Image::of_folder(&self.tree),
+            None => Image::of_folder(&self.tree, self.limits),
             Some((path, parts)) if parts.is_empty() => {
                 let file = self.tree.find(path).ok()?;
-                Image::of_file(&locator::encode(path), file.as_ref())
+                Image::of_file(&locator::encode(path), file.as_ref(), self.limits)
             }
             Some(_) => None,
         };
@@ -380,9 +389,9 @@ impl Opened {
         let lock = lock();
         self.image();
         let look = self.head(&lock, marks, recogniser);
-        self.read_earlier(global, &look)?;
         // What is written while it is read may be written twice within what a clock of files can tell apart.
         self.stamped_before.set(Some(now().as_second() - 2));
+        self.read_earlier(global, &look)?;
         let shared = Mutex::new(Shared { writer: BundleWriter::create(out, &look)?, error: None });
         let new = || BundleSink::of(&shared, recogniser);
         let mut first = new();
@@ -398,7 +407,6 @@ impl Opened {
         let mut known = Vec::new();
         for mut sink in sinks {
             sink.close_listing();
-            sink.close_stamps();
             sink.flush();
             gaps += sink.gaps;
             known.push(sink.known);
@@ -413,7 +421,10 @@ impl Opened {
         self.hash(&mut findings);
         let mut digests = BTreeMap::new();
         for evidence in findings.into_iter().flat_map(|finding| finding.evidence) {
-            digests.extend(evidence.sha256.map(|sha256| (file_of(&evidence.locator).to_owned(), sha256)));
+            // What lies in a container has its digest with it.
+            if !evidence.locator.as_str().contains('!') {
+                digests.extend(evidence.sha256.map(|sha256| (evidence.locator.0, sha256)));
+            }
         }
         for (file, sha256) in digests {
             writer.record(&Record::Digest(FileDigest { locator: Locator(file), sha256 }))?;

@@ -2,9 +2,8 @@
 
 use ostrakon_collect::Sink;
 use ostrakon_identify::{Hits, Recogniser};
-use ostrakon_model::{Artifact, Excluded, Gap, Listing, Name, Record};
+use ostrakon_model::{Artifact, ArtifactKind, Excluded, Gap, KnownName, Listing, Name, Owner, Record, Stamps};
 use ostrakon_place::{BundleWriter, PlaceError};
-use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 
 /// Keeps what comes in before there is a bundle to write it to.
@@ -61,7 +60,7 @@ impl<'a> IdentifySink<'a> {
             path.push_str(top);
             path.push('/');
             path.push_str(name);
-            let name = Name { path: &path, name, is_folder: folder, owner, copy: listing.copy };
+            let name = Name { path: &path, name, is_folder: folder, owner: Owner::Known(owner), copy: listing.copy };
             self.recogniser.entry(&name, &mut self.hits);
         }
     }
@@ -98,7 +97,6 @@ pub(crate) struct BundleSink<'s, 'r> {
     shared: &'s Mutex<Shared>,
     lines: Vec<u8>,
     listing: Listing,
-    stamps: String,
     pub(crate) gaps: u64,
     /// What the dossiers of today recognise on the way.
     pub(crate) known: IdentifySink<'r>,
@@ -106,15 +104,13 @@ pub(crate) struct BundleSink<'s, 'r> {
 
 /// How many names a line of a listing holds at most: a folder with more goes on in the next.
 const NAMES_A_LINE: usize = 4096;
-/// How many letters a line of stamps holds at most.
-const STAMPS_A_LINE: usize = 1 << 20;
 /// How many bytes of lines a thread keeps before it hands them over.
 const PIECE: usize = 256 << 10;
 
 impl<'s, 'r> BundleSink<'s, 'r> {
     pub(crate) fn of(shared: &'s Mutex<Shared>, recogniser: &'r Recogniser) -> Self {
         let known = IdentifySink::of(recogniser);
-        Self { shared, lines: Vec::new(), listing: Listing::default(), stamps: String::new(), gaps: 0, known }
+        Self { shared, lines: Vec::new(), listing: Listing::default(), gaps: 0, known }
     }
 
     fn record(&mut self, record: &Record) {
@@ -135,13 +131,6 @@ impl<'s, 'r> BundleSink<'s, 'r> {
         }
     }
 
-    pub(crate) fn close_stamps(&mut self) {
-        if !self.stamps.is_empty() {
-            let stamps = std::mem::take(&mut self.stamps);
-            self.record(&Record::Stamps(stamps));
-        }
-    }
-
     pub(crate) fn flush(&mut self) {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = shared.writer.lines(&self.lines) {
@@ -158,12 +147,21 @@ impl Sink for BundleSink<'_, '_> {
     }
 
     fn entry(&mut self, name: &Name<'_>) {
+        let taken = self.known.hits.taken;
         self.known.entry(name);
+        if self.known.hits.taken > taken {
+            self.record(&Record::Name(KnownName {
+                path: name.path.to_owned(),
+                folder: name.is_folder,
+                owner: name.owner.get().unwrap_or_default().to_owned(),
+                copy: name.copy,
+            }));
+        }
         if name.copy != self.listing.copy {
             self.close_listing();
             self.listing.copy = name.copy;
         }
-        if let Some(owner) = name.owner
+        if let Some(owner) = name.owner.get()
             && let Ok(at) = u32::try_from(self.listing.names.len())
         {
             self.listing.owners.entry(owner.to_owned()).or_default().push(at);
@@ -176,8 +174,12 @@ impl Sink for BundleSink<'_, '_> {
     }
 
     fn artifact(&mut self, artifact: Artifact) {
+        let taken = self.known.hits.taken;
         self.known.see(&artifact);
-        self.record(&Record::Artifact(artifact));
+        // Systems and packages are asked about whatever is looked for: what is a root, what needs what.
+        let asked = matches!(artifact.kind, ArtifactKind::System | ArtifactKind::Package);
+        let known = asked || self.known.hits.taken > taken;
+        self.record(&if known { Record::Known(artifact) } else { Record::Artifact(artifact) });
     }
 
     fn gap(&mut self, gap: Gap) {
@@ -189,10 +191,7 @@ impl Sink for BundleSink<'_, '_> {
         self.record(&Record::Excluded(excluded));
     }
 
-    fn stamp(&mut self, number: u64) {
-        let _ = write!(self.stamps, "{number:016x}");
-        if self.stamps.len() >= STAMPS_A_LINE {
-            self.close_stamps();
-        }
+    fn stamps(&mut self, stamps: Stamps) {
+        self.record(&Record::Stamps(stamps));
     }
 }

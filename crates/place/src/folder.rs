@@ -147,27 +147,24 @@ impl Folder for OpenFolder {
         Ok(())
     }
 
+    fn folder(&self, name: &[u8]) -> Option<Result<Box<dyn Folder>, Fault>> {
+        let opened = quietly(FOLDER, |flags| rustix::fs::openat(&self.0, name, flags, Mode::empty()));
+        Some(opened.map(|folder| Box::new(OpenFolder(folder)) as Box<dyn Folder>).map_err(fault))
+    }
+
     fn open(&self, name: &[u8]) -> Result<Box<dyn File>, Fault> {
         let file = quietly(FILE, |flags| rustix::fs::openat(&self.0, name, flags, Mode::empty())).map_err(fault)?;
         Ok(Box::new(OpenFile(file)))
     }
 
     fn stamp(&self, name: &[u8]) -> Result<Option<Stamp>, Fault> {
-        use rustix::fs::StatxFlags as Wanted;
-        let wanted = Wanted::INO | Wanted::SIZE | Wanted::MTIME | Wanted::CTIME;
-        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
-        let stat = match rustix::fs::statx(&self.0, name, flags, wanted) {
-            Ok(stat) => stat,
-            // Kernels before 4.11 have no such call: every file is then read.
-            Err(Errno::NOSYS) => return Ok(None),
-            Err(errno) => return Err(fault(errno)),
-        };
+        let stat = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW).map_err(fault)?;
         Ok(Some(Stamp {
-            device: (stat.stx_dev_major, stat.stx_dev_minor),
-            inode: stat.stx_ino,
-            size: stat.stx_size,
-            modified: (stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec),
-            changed: (stat.stx_ctime.tv_sec, stat.stx_ctime.tv_nsec),
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            size: u64::try_from(stat.st_size).unwrap_or_default(),
+            modified: (stat.st_mtime, u32::try_from(stat.st_mtime_nsec).unwrap_or_default()),
+            changed: (stat.st_ctime, u32::try_from(stat.st_ctime_nsec).unwrap_or_default()),
         }))
     }
 

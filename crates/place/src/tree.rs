@@ -16,9 +16,14 @@ pub trait Tree: Send + Sync {
 }
 
 /// An open folder.
-pub trait Folder {
+pub trait Folder: Send + Sync {
     /// Calls `each` for every entry but `.` and `..`, in the order the system gives them.
     fn entries(&self, each: &mut dyn FnMut(Entry<'_>)) -> Result<(), Fault>;
+
+    /// Opens a folder of the folder, not following a link; nothing where the place opens folders by their paths only.
+    fn folder(&self, _name: &[u8]) -> Option<Result<Box<dyn Folder>, Fault>> {
+        None
+    }
 
     /// Opens a file of the folder without following a link and without waiting for a pipe.
     fn open(&self, name: &[u8]) -> Result<Box<dyn File>, Fault>;
@@ -82,8 +87,8 @@ pub trait File {
 /// What of a file changes when it does: a file with the same stamp is the same, as far as its system says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Stamp {
-    /// The device it lies on, major and minor.
-    pub device: (u32, u32),
+    /// The device it lies on.
+    pub device: u64,
     /// Its number there.
     pub inode: u64,
     /// Its size in bytes.

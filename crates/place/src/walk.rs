@@ -3,6 +3,7 @@
 use crate::Borders;
 use crate::tree::{Entry, EntryKind, Fault, Folder, Tree};
 use ostrakon_model::Exclusion;
+use std::sync::Arc;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// What one thread of a walk does with what it meets. Paths begin with `/` and are bytes as the system has them.
@@ -11,6 +12,8 @@ pub trait Visitor: Send {
     fn folder(&mut self, path: &[u8]);
     /// An entry of the folder `path`, which is open as `folder`.
     fn entry(&mut self, path: &[u8], folder: &dyn Folder, entry: Entry<'_>);
+    /// The entries of the folder `path`, which is still open as `folder`, have all been given.
+    fn leave(&mut self, _path: &[u8], _folder: &dyn Folder) {}
     /// A folder that could not be read, or not to its end.
     fn fault(&mut self, path: &[u8], fault: Fault);
     /// A folder or file at a border.
@@ -20,7 +23,11 @@ pub trait Visitor: Send {
 /// Walks `tree` with one thread per visitor and gives the visitors back.
 pub fn walk<V: Visitor>(tree: &dyn Tree, borders: &Borders, visitors: Vec<V>) -> Vec<V> {
     let queue = Queue {
-        state: Mutex::new(State { folders: vec![b"/".to_vec()], working: 0, waiting: 0 }),
+        state: Mutex::new(State {
+            folders: vec![Waiting { path: b"/".to_vec(), above: None }],
+            working: 0,
+            waiting: 0,
+        }),
         more: Condvar::new(),
     };
     std::thread::scope(|scope| {
@@ -29,15 +36,15 @@ pub fn walk<V: Visitor>(tree: &dyn Tree, borders: &Borders, visitors: Vec<V>) ->
             .map(|mut visitor| {
                 let queue = &queue;
                 scope.spawn(move || {
-                    while let Some(path) = queue.next() {
+                    while let Some(waiting) = queue.next() {
                         let mut found = Vec::new();
                         // A panic must not leave the other threads waiting: the folder becomes a gap.
                         let visited = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                            visit(tree, borders, &mut visitor, &path, &mut found);
+                            visit(tree, borders, &mut visitor, &waiting, &mut found);
                         }));
                         if visited.is_err() {
                             let detail = "the walk failed in this folder";
-                            visitor.fault(&path, Fault::new(ostrakon_model::GapReason::ReaderFailed, detail));
+                            visitor.fault(&waiting.path, Fault::new(ostrakon_model::GapReason::ReaderFailed, detail));
                         }
                         queue.done(found);
                     }
@@ -49,9 +56,25 @@ pub fn walk<V: Visitor>(tree: &dyn Tree, borders: &Borders, visitors: Vec<V>) ->
     })
 }
 
-fn visit(tree: &dyn Tree, borders: &Borders, visitor: &mut impl Visitor, path: &[u8], found: &mut Vec<Vec<u8>>) {
-    let folder = match tree.folder(path) {
-        Ok(folder) => folder,
+/// A folder that waits to be read: where it is, and the folder above it, which is still open.
+struct Waiting {
+    path: Vec<u8>,
+    above: Option<Arc<dyn Folder>>,
+}
+
+impl Waiting {
+    /// Opens it from the folder above, which costs the system less than its whole path.
+    fn open(&self, tree: &dyn Tree) -> Result<Box<dyn Folder>, Fault> {
+        let name = self.path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        let opened = self.above.as_ref().and_then(|above| above.folder(name));
+        opened.unwrap_or_else(|| tree.folder(&self.path))
+    }
+}
+
+fn visit(tree: &dyn Tree, borders: &Borders, visitor: &mut impl Visitor, waiting: &Waiting, found: &mut Vec<Waiting>) {
+    let path = waiting.path.as_slice();
+    let folder: Arc<dyn Folder> = match waiting.open(tree) {
+        Ok(folder) => folder.into(),
         Err(fault) => return visitor.fault(path, fault),
     };
     visitor.folder(path);
@@ -68,11 +91,12 @@ fn visit(tree: &dyn Tree, borders: &Borders, visitor: &mut impl Visitor, path: &
                 return;
             }
             if entry.kind == EntryKind::Folder {
-                found.push(full.clone());
+                found.push(Waiting { path: full.clone(), above: Some(folder.clone()) });
             }
         }
         visitor.entry(path, folder.as_ref(), entry);
     });
+    visitor.leave(path, folder.as_ref());
     if let Err(fault) = read {
         visitor.fault(path, fault);
     }
@@ -85,7 +109,7 @@ struct Queue {
 }
 
 struct State {
-    folders: Vec<Vec<u8>>,
+    folders: Vec<Waiting>,
     working: usize,
     waiting: usize,
 }
@@ -95,12 +119,12 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn next(&self) -> Option<Vec<u8>> {
+    fn next(&self) -> Option<Waiting> {
         let mut state = self.lock();
         loop {
-            if let Some(path) = state.folders.pop() {
+            if let Some(waiting) = state.folders.pop() {
                 state.working += 1;
-                return Some(path);
+                return Some(waiting);
             }
             if state.working == 0 {
                 return None;
@@ -111,7 +135,7 @@ impl Queue {
         }
     }
 
-    fn done(&self, found: Vec<Vec<u8>>) {
+    fn done(&self, found: Vec<Waiting>) {
         let mut state = self.lock();
         state.working -= 1;
         let wake = state.waiting > 0 && (!found.is_empty() || state.working == 0);

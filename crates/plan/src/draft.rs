@@ -7,7 +7,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use ostrakon_identify::Finding;
 use ostrakon_identify::identification::Judged;
-use ostrakon_model::{Asset, Presence};
+use ostrakon_model::{Asset, AssetKind, Presence};
 use ostrakon_order::planning::Planning;
 use ostrakon_order::{Dossier, Order};
 use std::collections::{BTreeMap, BTreeSet};
@@ -110,6 +110,19 @@ fn planned(finding: &Finding) -> Planned {
     }
 }
 
+fn product_of(finding: &Finding) -> String {
+    format!("{}/{}", finding.vendor, finding.product)
+}
+
+/// Why nothing is removed from what is no machine.
+fn in_no_machine(kind: AssetKind) -> String {
+    match kind {
+        AssetKind::Image => "it is in a container image: build the image anew without it, and replace its containers",
+        _ => "it is in a file that was looked at by itself: whoever made the file has to make it anew without it",
+    }
+    .to_owned()
+}
+
 fn asset(input: &Input<'_>, about: &About, plan: &mut Plan) {
     let names = [about.asset.id.as_str(), about.asset.name.as_str()];
     let left =
@@ -117,9 +130,15 @@ fn asset(input: &Input<'_>, about: &About, plan: &mut Plan) {
     let mut own: Vec<&Finding> = Vec::new();
     for judged in input.findings.iter().filter(|judged| judged.finding.asset == about.asset.id && judged.counts()) {
         let finding = &judged.finding;
-        let product = format!("{}/{}", finding.vendor, finding.product);
+        let product = product_of(finding);
         if let Some(it) = input.planning.excepts(&finding.id, &product, names, input.today) {
             plan.left.push(left(finding, format!("{} lets it stay until {}: {}", it.by, it.until, it.because)));
+        } else if !matches!(about.asset.kind, AssetKind::Host | AssetKind::Tree) {
+            plan.left.push(left(finding, in_no_machine(about.asset.kind)));
+        } else if let Some((outer, _)) = finding.root.split_once('!') {
+            let why =
+                format!("it lies in {outer}, which nobody changes from outside: replace or delete that as a whole");
+            plan.left.push(left(finding, why));
         } else if !finding.root.is_empty() {
             let root = &finding.root;
             plan.left.push(left(
@@ -135,7 +154,11 @@ fn asset(input: &Input<'_>, about: &About, plan: &mut Plan) {
     }
     let controls = controls(input, &own);
     let staying = input.findings.iter().map(|judged| &judged.finding).filter(|finding| {
-        finding.asset == about.asset.id && plan.left.iter().any(|left| left.finding.id == finding.id)
+        // What is left for lying in an archive does not keep the archive from going as a whole.
+        let excepted = || input.planning.excepts(&finding.id, &product_of(finding), names, input.today).is_some();
+        finding.asset == about.asset.id
+            && plan.left.iter().any(|left| left.finding.id == finding.id)
+            && (!finding.root.contains('!') || excepted())
     });
     let spared: BTreeSet<String> = staying
         .flat_map(|finding| &finding.evidence)

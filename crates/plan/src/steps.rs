@@ -149,6 +149,17 @@ const ANCHORS: [&str; 4] = [
 /// What one piece of evidence asks for: phase, place within it, step.
 fn steps(it: &Evidence, finding: &Finding, saved: &[String], folders: &BTreeSet<String>) -> Vec<(u8, u8, Step)> {
     let (path, value) = (path(it), it.value.clone());
+    // A package file that lies there is a file, and what lies in any other archive is nobody's to change from outside.
+    let inside = it.locator.as_str().strip_prefix(path).unwrap_or_default();
+    if it.kind == ArtifactKind::Package && it.presence == Presence::Dormant {
+        let whole = inside.is_empty() || (inside.starts_with("!/control.tar") && inside.ends_with("!/control"));
+        let sure = it.grade > Grade::Possible && !it.supporting;
+        let step = Step::Quarantine { path: path.to_owned(), sha256: None };
+        return if whole && sure { vec![(2, 3, step)] } else { Vec::new() };
+    }
+    if !inside.is_empty() {
+        return Vec::new();
+    }
     let package = |manager| {
         let version = it.version.clone();
         vec![(1, 3, Step::RemovePackage { manager, package: value.clone(), version, save: saved.to_vec() })]

@@ -57,8 +57,8 @@ impl Collector for Certs {
         ]
     }
 
-    fn asks_others(&self) -> bool {
-        true
+    fn asks_others(&self, name: &[u8]) -> bool {
+        name.ends_with(b".db")
     }
 
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {

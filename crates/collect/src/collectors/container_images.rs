@@ -117,7 +117,7 @@ impl Collector for ContainerImages {
         ]
     }
 
-    fn asks_others(&self) -> bool {
+    fn asks_others(&self, _name: &[u8]) -> bool {
         true
     }
 

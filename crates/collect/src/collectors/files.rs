@@ -9,7 +9,7 @@ pub(crate) struct Files;
 static META: Meta = Meta {
     id: "files",
     what: "Names and paths of every file, folder and link of the place, and the package each belongs to.",
-    cannot_see: "What a file holds under another name; names inside archives and images; deleted files.",
+    cannot_see: "What a file holds under another name; deleted files; classes of Java archives one by one.",
     attributes: &[Attribute::known("file.name"), Attribute::known("file.path"), Attribute::known("file.owner")],
     hides: Presences::FILES,
     live: false,

@@ -27,10 +27,6 @@ impl Collector for Flatpak {
         &[Interest::Name("metadata")]
     }
 
-    fn asks_others(&self) -> bool {
-        true
-    }
-
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
         // .../flatpak/app/ID/ARCH/BRANCH/COMMIT/metadata
         let parts: Vec<&[u8]> = seen.path.rsplit(|byte| *byte == b'/').take(7).collect();

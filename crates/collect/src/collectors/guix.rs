@@ -31,8 +31,8 @@ impl Collector for Guix {
         &[Interest::Path("var/guix/db/db.sqlite"), Interest::Name("manifest")]
     }
 
-    fn asks_others(&self) -> bool {
-        true
+    fn asks_others(&self, name: &[u8]) -> bool {
+        name.ends_with(b".sqlite")
     }
 
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {

@@ -27,10 +27,6 @@ impl Collector for Kmod {
         &[Interest::Ending(".ko"), Interest::Ending(".xz"), Interest::Ending(".zst"), Interest::Ending(".gz")]
     }
 
-    fn asks_others(&self) -> bool {
-        true
-    }
-
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
         let name = seen.name();
         let plain = name.strip_suffix(b".ko");

@@ -2,9 +2,13 @@
 //! and UUID, and what their code signature says; and, only when an indicator asks, whether their code and data hold given
 //! bytes. Formats: Apple's `mach-o/loader.h`, `mach-o/fat.h` and, for the signature, `kern/cs_blobs.h`.
 
+mod directory;
+mod entitlements;
 mod signature;
+mod state;
 
-use self::signature::Directory;
+use self::signature::Claim;
+use self::state::State;
 use crate::collector::{Collector, Examined, Interest, Meta, Out, Outcome, Seen};
 use crate::mark_search;
 use crate::reading::hex;
@@ -42,9 +46,13 @@ const STUB: u32 = 9;
 static META: Meta = Meta {
     id: "macho",
     what: "Mach-O executables and libraries, universal ones too: libraries they load, search paths, UUID, code signature and \
-           entitlements; marks in their code and data where a dossier asks for them.",
-    cannot_see: "Packed or encrypted code; signatures kept beside the program; whether a signature is genuine, its \
-                 certificate trusted or revoked; the caches the system keeps its own libraries in.",
+           entitlements, and for what a dossier recognises whether the signed digests are those of the program; marks in \
+           their code and data where a dossier asks for them.",
+    cannot_see: "Whether a signature is genuine: digests are compared, but no key and no chain of certificates is verified, so \
+                 that a certificate which somebody made in another's name, or a signature with its digest written over, counts \
+                 as that name's; nor whether a certificate was revoked, or what is signed beside the code (resources, \
+                 entitlements) was changed. Signatures kept beside the program; packed or encrypted code; the caches the \
+                 system keeps its own libraries in.",
     attributes: &[
         NAME,
         PATH,
@@ -75,14 +83,16 @@ static META: Meta = Meta {
 struct Found {
     /// How many programs the file holds.
     programs: usize,
-    /// How many names were read.
+    /// How many names and UUIDs were read.
     names: usize,
     /// Code and data.
     ranges: Vec<Range<u64>>,
     /// Is some of the code encrypted, as the stores of apps do?
     encrypted: bool,
-    /// Of signed programs, all that lies before the signature, and the digests of its pages.
-    signed: Vec<(Range<u64>, Directory)>,
+    /// Of signed programs, all that lies before the signature, and what was signed.
+    signed: Vec<(Range<u64>, Claim)>,
+    /// The signatures of all others.
+    states: Vec<State>,
 }
 
 impl Collector for MachO {
@@ -104,11 +114,19 @@ impl Collector for MachO {
         }
         if !found.signed.is_empty() {
             let worth = (seen.context.worth)(&artifact);
-            for (range, directory) in &found.signed {
-                let state = if worth { directory.compare(seen.file, range) } else { Ok("not-checked") };
-                once(&mut artifact, STATE, state.as_ref().copied().unwrap_or("not-checked"));
-                outcome = outcome.and(state.map(|_| ()));
+            for (range, claim) in &found.signed {
+                let compared = if worth { claim.compare(seen.file, range) } else { Ok(State::NotChecked) };
+                found.states.push(match &compared {
+                    Ok(state) => *state,
+                    // It covers more than there is.
+                    Err(fault) if fault.reason == GapReason::Truncated => State::Unreadable,
+                    Err(_) => State::NotChecked,
+                });
+                outcome = outcome.and(compared.map(|_| ()));
             }
+        }
+        if let Some(state) = State::of(&found.states) {
+            artifact.push(STATE, state.word());
         }
         if !seen.context.marks.bytes().is_empty() {
             if found.encrypted {
@@ -134,77 +152,110 @@ fn inspect(file: &dyn File, head: &[u8], artifact: &mut Artifact, found: &mut Fo
     outcome
 }
 
+/// Reads one program.
 fn program(file: &dyn File, slice: Range<u64>, artifact: &mut Artifact, found: &mut Found) -> Result<(), Fault> {
+    const CODE_SIGNATURE: u32 = 0x1d;
+
+    let Some(commands) = Commands::read(file, slice).map_err(|fault| unreadable(fault, found))? else { return Ok(()) };
+    found.programs += 1;
+    let mut place = None;
+    let mut outcome = Ok(());
+    for (number, command) in commands.list().map_err(|fault| unreadable(fault, found))? {
+        if number == CODE_SIGNATURE {
+            place = Some(command);
+        }
+        outcome = outcome.and(load(&commands, number, command, artifact, found));
+    }
+    let Some(command) = place else {
+        found.states.push(State::Unsigned);
+        return outcome;
+    };
+    let signed = signed(file, &commands, command).map_err(|fault| unreadable(fault, found));
+    outcome.and(signed.and_then(|signed| {
+        let Some((before, bytes)) = signed else {
+            found.states.push(State::Unsigned);
+            return Ok(());
+        };
+        let read = signature::read(&bytes, artifact);
+        match read.claim {
+            Ok(claim) => found.signed.push((before, claim)),
+            Err(state) => found.states.push(state),
+        }
+        read.outcome
+    }))
+}
+
+/// Keeps that a program may be signed in a way that could not be read.
+fn unreadable(fault: Fault, found: &mut Found) -> Fault {
+    found.states.push(State::Unreadable);
+    fault
+}
+
+/// What lies before the signature that a load command names, and the signature; none where it has no bytes.
+fn signed(file: &dyn File, commands: &Commands, command: &[u8]) -> Result<Option<(Range<u64>, Vec<u8>)>, Fault> {
+    let short = || Fault::corrupt("its signature's load command is too short");
+    let number = |at| commands.layout.u32(command, at).map(u64::from).ok_or_else(short);
+    let (start, length) = (number(8)?, number(12)?);
+    if length == 0 {
+        return Ok(None);
+    }
+    let from = commands.slice.start.saturating_add(start);
+    let range = from..from.saturating_add(length);
+    if range.end > commands.slice.end {
+        return Err(Fault::new(GapReason::Truncated, "its signature lies beyond its end"));
+    }
+    Ok(Some((commands.slice.start..from, piece(file, range, LARGEST_SIGNATURE)?)))
+}
+
+/// Reads a load command: code and data, names, UUID.
+fn load(
+    commands: &Commands,
+    number: u32,
+    command: &[u8],
+    artifact: &mut Artifact,
+    found: &mut Found,
+) -> Result<(), Fault> {
     const LOAD_DYLIB: u32 = 0xc;
     const ID_DYLIB: u32 = 0xd;
     const LOAD_WEAK_DYLIB: u32 = 0x8000_0018;
     const UUID_OF: u32 = 0x1b;
     const RUN_PATH: u32 = 0x8000_001c;
-    const CODE_SIGNATURE: u32 = 0x1d;
     const REEXPORT_DYLIB: u32 = 0x8000_001f;
     const LAZY_LOAD_DYLIB: u32 = 0x20;
     const ENCRYPTION: u32 = 0x21;
     const LOAD_UPWARD_DYLIB: u32 = 0x8000_0023;
     const ENCRYPTION_64: u32 = 0x2c;
 
-    let Some(commands) = Commands::read(file, slice.clone())? else { return Ok(()) };
-    found.programs += 1;
-    let mut signature = None;
     let mut outcome = Ok(());
-    for (number, command) in commands.list()? {
-        if let Some(segment) = commands.segment(number, command)? {
-            for range in segment.sections.into_iter().filter(|_| commands.kind != STUB).filter_map(searched) {
-                if range.end <= slice.end {
-                    found.ranges.push(range);
-                } else {
-                    outcome = Err(Fault::new(GapReason::Truncated, "a section of it lies beyond its end"));
-                }
+    if let Some(segment) = commands.segment(number, command)? {
+        for range in segment.sections.into_iter().filter(|_| commands.kind != STUB).filter_map(searched) {
+            if range.end <= commands.slice.end {
+                found.ranges.push(range);
+            } else {
+                outcome = Err(Fault::new(GapReason::Truncated, "a section of it lies beyond its end"));
             }
         }
-        let attribute = match number {
-            LOAD_DYLIB | LOAD_WEAK_DYLIB | REEXPORT_DYLIB | LAZY_LOAD_DYLIB | LOAD_UPWARD_DYLIB => DYLIB,
-            ID_DYLIB => ID,
-            RUN_PATH => RPATH,
-            UUID_OF => {
-                let bytes = command.get(8..24).ok_or_else(|| Fault::corrupt("a UUID that is too short"))?;
-                once(artifact, UUID, &hex(bytes));
-                continue;
-            }
-            CODE_SIGNATURE => {
-                let parts = commands.layout.u32(command, 8).zip(commands.layout.u32(command, 12));
-                signature = Some(parts.ok_or_else(|| Fault::corrupt("its signature's load command is too short"))?);
-                continue;
-            }
-            ENCRYPTION | ENCRYPTION_64 => {
-                found.encrypted |= commands.layout.u32(command, 16) != Some(0);
-                continue;
-            }
-            _ => continue,
-        };
-        found.names += 1;
-        if found.names > MOST_NAMES {
-            return Err(Fault::new(GapReason::Limit, format!("more than {MOST_NAMES} libraries and search paths")));
-        }
-        once(artifact, attribute, &encode(commands.text(command)?));
     }
-    match signature.filter(|(_, length)| *length > 0) {
-        None => once(artifact, STATE, "unsigned"),
-        Some((start, length)) => {
-            let from = slice.start.saturating_add(u64::from(start));
-            let (before, range) = (slice.start..from, from..from.saturating_add(u64::from(length)));
-            if range.end > slice.end {
-                return Err(Fault::new(GapReason::Truncated, "its signature lies beyond its end"));
-            }
-            let bytes = piece(file, range, LARGEST_SIGNATURE)?;
-            let read = signature::read(&bytes, artifact);
-            match read.directory {
-                Some(directory) if read.signed => found.signed.push((before, directory)),
-                _ if read.signed => once(artifact, STATE, "not-checked"),
-                Some(_) => once(artifact, STATE, "ad-hoc"),
-                None => {}
-            }
-            outcome = outcome.and(read.outcome);
+    let attribute = match number {
+        LOAD_DYLIB | LOAD_WEAK_DYLIB | REEXPORT_DYLIB | LAZY_LOAD_DYLIB | LOAD_UPWARD_DYLIB => DYLIB,
+        ID_DYLIB => ID,
+        RUN_PATH => RPATH,
+        UUID_OF => UUID,
+        ENCRYPTION | ENCRYPTION_64 => {
+            found.encrypted |= commands.layout.u32(command, 16) != Some(0);
+            return outcome;
         }
+        _ => return outcome,
+    };
+    found.names += 1;
+    if found.names > MOST_NAMES {
+        return Err(Fault::new(GapReason::Limit, format!("more than {MOST_NAMES} libraries and search paths")));
+    }
+    if number == UUID_OF {
+        let bytes = command.get(8..24).ok_or_else(|| Fault::corrupt("a UUID that is too short"))?;
+        once(artifact, attribute, &hex(bytes));
+    } else {
+        once(artifact, attribute, &encode(commands.text(command)?));
     }
     outcome
 }

@@ -46,8 +46,8 @@ impl Collector for Nix {
         ]
     }
 
-    fn asks_others(&self) -> bool {
-        true
+    fn asks_others(&self, name: &[u8]) -> bool {
+        name.ends_with(b".sqlite")
     }
 
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {

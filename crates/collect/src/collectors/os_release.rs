@@ -41,9 +41,11 @@ impl Collector for OsRelease {
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
         let other = match seen.name() {
             b"SYSTEM" | b"system" | b"ntoskrnl.exe" => {
-                Some("a Windows system: its registry and programs are not read by this version")
+                Some("a Windows system: its registry and other records are not read by this version")
             }
-            b"SystemVersion.plist" => Some("a macOS system: its receipts and bundles are not read by this version"),
+            b"SystemVersion.plist" => {
+                Some("a macOS system: its receipts and other records are not read by this version")
+            }
             _ => None,
         };
         if let Some(other) = other {

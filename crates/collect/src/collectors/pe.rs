@@ -43,11 +43,12 @@ const CODE_OR_DATA: u32 = 0x20 | 0x40;
 static META: Meta = Meta {
     id: "pe",
     what: "PE programs and libraries of Windows, under any name: version information in all languages, imports, export name, \
-           path of debugging data, manifest; who signed them, and for what a dossier recognises whether the signed digest is \
-           that of the file; marks in their sections where a dossier asks for them.",
-    cannot_see: "Whether a signature or its chain is valid: certificates are read and not verified. Signatures in catalogues, \
-                 which lie outside the file. Packed or encrypted code; programs of DOS and 16-bit Windows; what an installer \
-                 carries.",
+           path of debugging data, manifest; who signed them, and for what a dossier recognises whether the signed digests are \
+           those of the file; marks in their sections where a dossier asks for them.",
+    cannot_see: "Whether a signature is genuine: digests are compared, but no key and no chain of certificates is verified, so \
+                 that a certificate which somebody made in another's name, or a signature with its digest written over, counts \
+                 as that name's; nor whether a certificate was revoked. Signatures in catalogues, which lie outside the file. \
+                 Packed or encrypted code; programs of DOS and 16-bit Windows; what an installer carries.",
     attributes: &[
         NAME,
         PATH,

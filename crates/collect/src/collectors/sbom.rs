@@ -3,40 +3,26 @@
 //! One that was named as the place itself speaks of what it lists as if that were here. One that is met on a disk
 //! speaks of something else: what it lists is declared, no more.
 
+mod names;
+
 use crate::collector::{Collector, Examined, HEAD, Interest, Meta, Out, Outcome, Seen};
-use crate::library::{Ecosystem, name_in};
 use crate::reading::last_part;
 use crate::sbom::{self, Component, Document, Kind, Purl, Statement};
 use memchr::memmem;
+use names::{
+    APK_NAME, APK_VERSION, DEB_NAME, DEB_VERSION, FILE_NAME, FILE_PATH, FILE_SHA256, FLATPAK_ID, GITHUB_ORG, IMAGE,
+    NAME, OS_ID, OS_VERSION, PURL, RPM_NAME, RPM_VERSION, SNAP_NAME, SNAP_VERSION, VERSION, push_once,
+};
 use ostrakon_model::{Artifact, ArtifactKind, Attribute, GapReason, Locator, Presence, Presences};
 use ostrakon_place::Fault;
 
 pub(crate) struct Sbom;
 
-const PURL: Attribute = Attribute::known("purl");
 const CPE: Attribute = Attribute::known("cpe");
 const CPE_VENDOR: Attribute = Attribute::known("cpe.vendor");
 const SUPPLIER: Attribute = Attribute::known("sbom.supplier");
-const NAME: Attribute = Attribute::known("sbom.name");
-const VERSION: Attribute = Attribute::known("sbom.version");
 const PLACE: Attribute = Attribute::known("sbom.place");
 const TAG_CREATOR: Attribute = Attribute::known("swid.tag_creator");
-const FILE_PATH: Attribute = Attribute::known("file.path");
-const FILE_NAME: Attribute = Attribute::known("file.name");
-const FILE_SHA256: Attribute = Attribute::known("file.sha256");
-const OS_ID: Attribute = Attribute::known("os.id");
-const OS_VERSION: Attribute = Attribute::known("os.version");
-const DEB_NAME: Attribute = Attribute::known("deb.name");
-const DEB_VERSION: Attribute = Attribute::known("deb.version");
-const RPM_NAME: Attribute = Attribute::known("rpm.name");
-const RPM_VERSION: Attribute = Attribute::known("rpm.version");
-const APK_NAME: Attribute = Attribute::known("apk.name");
-const APK_VERSION: Attribute = Attribute::known("apk.version");
-const SNAP_NAME: Attribute = Attribute::known("snap.name");
-const SNAP_VERSION: Attribute = Attribute::known("snap.version");
-const FLATPAK_ID: Attribute = Attribute::known("flatpak.id");
-const GITHUB_ORG: Attribute = Attribute::known("github.org");
-const IMAGE: Attribute = Attribute::known("container.image");
 const VEX_PRODUCT: Attribute = Attribute::known("vex.product");
 const VEX_COMPONENT: Attribute = Attribute::known("vex.component");
 const VEX_STATUS: Attribute = Attribute::known("vex.status");
@@ -214,11 +200,11 @@ fn artifact(component: &Component, locator: Locator) -> Artifact {
         }
     };
     let mut artifact = Artifact::new(kind, locator, "");
-    purls.iter().for_each(|purl| name_by_purl(&mut artifact, purl));
+    purls.iter().for_each(|purl| names::by_purl(&mut artifact, purl));
     if purls.is_empty() {
         // What is no package URL by its form is kept as it is.
         component.purls.iter().for_each(|text| artifact.push(PURL, text));
-        name_by_kind(&mut artifact, component);
+        names::by_kind(&mut artifact, component);
     }
     for cpe in component.cpes.iter().filter_map(|text| sbom::cpe_name(text)) {
         push_once(&mut artifact, CPE_VENDOR, sbom::cpe_vendor(&cpe).unwrap_or_default());
@@ -232,79 +218,6 @@ fn artifact(component: &Component, locator: Locator) -> Artifact {
     component.tag_creator.iter().for_each(|name| artifact.push(TAG_CREATOR, name));
     component.places.iter().for_each(|place| artifact.push(PLACE, place));
     artifact
-}
-
-/// The attributes that the type of a package URL stands for.
-fn name_by_purl(artifact: &mut Artifact, purl: &Purl) {
-    match purl.kind.as_str() {
-        "deb" => {
-            push_once(artifact, DEB_NAME, purl.name.clone());
-            push_once(artifact, DEB_VERSION, purl.version.clone());
-        }
-        "rpm" => {
-            push_once(artifact, RPM_NAME, purl.name.clone());
-            push_once(artifact, RPM_VERSION, purl.version.clone());
-        }
-        "apk" => {
-            push_once(artifact, APK_NAME, purl.name.clone());
-            push_once(artifact, APK_VERSION, purl.version.clone());
-        }
-        "snap" => {
-            push_once(artifact, SNAP_NAME, purl.name.clone());
-            push_once(artifact, SNAP_VERSION, purl.version.clone());
-        }
-        "flatpak" => push_once(artifact, FLATPAK_ID, purl.name.clone()),
-        "github" => push_once(artifact, GITHUB_ORG, purl.namespace.clone()),
-        "docker" => push_once(artifact, IMAGE, purl.full_name('/')),
-        "oci" => {
-            let name = purl.full_name('/');
-            // Some writers put the repository where a namespace would be.
-            let image = if purl.repository.is_empty() { &name } else { &purl.repository };
-            push_once(artifact, IMAGE, without_tag(image).to_owned());
-        }
-        other => match Ecosystem::of_purl_type(other) {
-            Some(ecosystem) => {
-                let between = if ecosystem == Ecosystem::Maven { ':' } else { '/' };
-                name_in(artifact, ecosystem, &purl.full_name(between), &purl.version);
-                if artifact.values(PURL).next().is_some() {
-                    return;
-                }
-            }
-            None => {
-                push_once(artifact, NAME, purl.full_name('/'));
-                push_once(artifact, VERSION, purl.version.clone());
-            }
-        },
-    }
-    push_once(artifact, PURL, purl.plain.clone());
-}
-
-/// What a component without package URL is called, by what it is.
-fn name_by_kind(artifact: &mut Artifact, component: &Component) {
-    match component.kind {
-        Kind::OperatingSystem => {
-            artifact.push(OS_ID, &component.name);
-            artifact.push(OS_VERSION, &component.version);
-        }
-        Kind::File => {
-            let path = component.name.strip_prefix("./").unwrap_or(&component.name);
-            let rooted = path.starts_with('/') || path.contains(":\\");
-            artifact.push(FILE_PATH, if rooted { path.to_owned() } else { format!("/{path}") });
-            let name = path.rsplit('\\').next().unwrap_or(path);
-            artifact.push(FILE_NAME, String::from_utf8_lossy(last_part(name.as_bytes())));
-            let sha256 = |word: &str| word.replace('-', "").eq_ignore_ascii_case("sha256");
-            for (_, value) in component.hashes.iter().filter(|(word, _)| sha256(word)) {
-                artifact.push(FILE_SHA256, value.to_ascii_lowercase());
-            }
-        }
-        _ => {
-            if component.kind == Kind::Container {
-                artifact.push(IMAGE, without_tag(&component.name));
-            }
-            artifact.push(NAME, &component.name);
-            artifact.push(VERSION, &component.version);
-        }
-    }
 }
 
 fn stated(statement: &Statement, locator: Locator) -> Artifact {
@@ -321,12 +234,6 @@ fn stated(statement: &Statement, locator: Locator) -> Artifact {
     artifact
 }
 
-fn push_once(artifact: &mut Artifact, attribute: Attribute, value: String) {
-    if !artifact.values(attribute).any(|known| known == value) {
-        artifact.push(attribute, value);
-    }
-}
-
 /// `AO Kaspersky Lab <support@kaspersky.com>`, or with round brackets as SPDX has them, as name and address.
 fn name_and_address(text: &str) -> (&str, &str) {
     let split = |open: char, close: char| {
@@ -334,16 +241,6 @@ fn name_and_address(text: &str) -> (&str, &str) {
         (address.contains('@') || address.contains("://")).then(|| (name.trim(), address.trim()))
     };
     split('<', '>').or_else(|| split('(', ')')).unwrap_or((text, ""))
-}
-
-/// An image's reference without tag and digest.
-fn without_tag(image: &str) -> &str {
-    let image = image.split('@').next().unwrap_or(image);
-    match image.rsplit_once(':') {
-        // A `:` before a `/` begins the port of a registry.
-        Some((name, tag)) if !tag.contains('/') => name,
-        _ => image,
-    }
 }
 
 #[cfg(test)]
@@ -382,6 +279,29 @@ mod tests {
             pairs(&library),
             ["npm.name=@kaspersky/hexa-ui", "npm.version=6.1.0", "purl=pkg:npm/%40kaspersky/hexa-ui@6.1.0"]
         );
+    }
+
+    #[test]
+    fn what_lies_on_github_has_its_owner() {
+        let named = |purls: &[&str]| {
+            let purls = purls.iter().map(|text| (*text).to_owned()).collect();
+            pairs(&Component { purls, ..Component::default() })
+        };
+        assert_eq!(
+            named(&["pkg:golang/github.com/KasperskyLab/x/v2@v2.1.0"]),
+            [
+                "library.version=v2.1.0",
+                "purl=pkg:golang/github.com/kasperskylab/x/v2@v2.1.0",
+                "github.org=KasperskyLab",
+                "purl=pkg:github/KasperskyLab/x@v2.1.0",
+            ]
+        );
+        let swift =
+            ["pkg:swift/github.com/KasperskyLab/Kaspresso.swift@1.2", "pkg:github/KasperskyLab/Kaspresso.swift"];
+        let both = named(&swift);
+        assert_eq!(both.iter().filter(|pair| *pair == "github.org=KasperskyLab").count(), 1, "{both:?}");
+        let other = named(&["pkg:golang/gopkg.example/github.com/x@v1"]);
+        assert!(!other.iter().any(|pair| pair.starts_with("github.org")), "{other:?}");
     }
 
     #[test]

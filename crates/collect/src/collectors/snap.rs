@@ -27,10 +27,6 @@ impl Collector for Snap {
         &[Interest::Name("snap.yaml"), Interest::In("var/lib/snapd/snaps")]
     }
 
-    fn asks_others(&self) -> bool {
-        true
-    }
-
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
         if let Some(stem) = seen.name().strip_suffix(b".snap") {
             // NAME_REVISION.snap

@@ -49,7 +49,7 @@ impl Collector for Systemd {
         ]
     }
 
-    fn asks_others(&self) -> bool {
+    fn asks_others(&self, _name: &[u8]) -> bool {
         true
     }
 

@@ -7,6 +7,10 @@ use std::fmt::Write as _;
 pub(super) const COMMON_NAME: &[u8] = &[0x55, 4, 3];
 pub(super) const SERIAL_NUMBER: &[u8] = &[0x55, 4, 5];
 pub(super) const ORGANIZATION: &[u8] = &[0x55, 4, 10];
+pub(super) const ORGANIZATIONAL_UNIT: &[u8] = &[0x55, 4, 11];
+
+/// Real names take some hundred bytes.
+const LONGEST: usize = 16 << 10;
 
 /// Names that RFC 4514 and the registry of LDAP give to attributes.
 const NAMES: [(&[u8], &str); 16] = [
@@ -17,7 +21,7 @@ const NAMES: [(&[u8], &str); 16] = [
     (&[0x55, 4, 8], "ST"),
     (&[0x55, 4, 9], "STREET"),
     (ORGANIZATION, "O"),
-    (&[0x55, 4, 11], "OU"),
+    (ORGANIZATIONAL_UNIT, "OU"),
     (&[0x55, 4, 12], "title"),
     (&[0x55, 4, 15], "businessCategory"),
     (&[0x55, 4, 17], "postalCode"),
@@ -30,6 +34,9 @@ const NAMES: [(&[u8], &str); 16] = [
 
 /// The attributes of a name: what each is, and its value. Those of one inner list belong together.
 fn attributes(name: Element<'_>) -> Result<Vec<Vec<(&[u8], Element<'_>)>>, String> {
+    if name.content.len() > LONGEST {
+        return Err(format!("a name of more than {} KiB", LONGEST >> 10));
+    }
     let mut list = Vec::new();
     for set in name.parts() {
         let set = set?;

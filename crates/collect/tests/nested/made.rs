@@ -37,8 +37,9 @@ pub(crate) fn zip_of(members: &[Packed<'_>], method: u16) -> Vec<u8> {
         shared.extend([0, 0]);
         let place = u32::try_from(bytes.len()).unwrap();
         bytes.extend([b"PK\x03\x04", shared.as_slice(), name.as_bytes(), packed].concat());
-        let listed = [b"PK\x01\x02\x14\x03", shared.as_slice(), &[0; 10], &place.to_le_bytes(), name.as_bytes()];
-        list.extend(listed.concat());
+        list.extend(
+            [b"PK\x01\x02\x14\x03", shared.as_slice(), &[0; 10], &place.to_le_bytes(), name.as_bytes()].concat(),
+        );
     }
     let (count, start) = (u16::try_from(members.len()).unwrap(), u32::try_from(bytes.len()).unwrap());
     bytes.extend(&list);

@@ -43,7 +43,7 @@ impl Sink for Kept {
             path: name.path.to_owned(),
             name: name.name.to_owned(),
             is_folder: name.is_folder,
-            owner: name.owner.map(str::to_owned),
+            owner: name.owner.get().map(str::to_owned),
             copy: name.copy,
         });
     }
@@ -216,7 +216,7 @@ fn names_of_members_are_told_in_their_folders() {
     assert_eq!(kept.name("/x/files.zip!/bin/link").name, "link");
     // Each name follows its own folder, whatever was told in between.
     for name in &kept.names {
-        let folder = if name.folder == "/" { "" } else { &name.folder };
+        let folder = if name.folder == "/" { "" } else { name.folder.as_str() };
         assert_eq!(name.path, format!("{folder}/{}", name.name));
     }
 }

@@ -26,7 +26,7 @@ fn is_damage(found: &Result<Vec<u8>, GapReason>) -> bool {
 fn a_list_that_says_less_than_there_is() {
     let content = vec![b'x'; 1_000_000];
     let mut entry = Zipped::deflated(b"x", &content);
-    assert_eq!(only("x.zip", &zip(&[entry.clone()])).map(|it| it.len()), Ok(content.len()));
+    assert_eq!(only("x.zip", &zip(std::slice::from_ref(&entry))).map(|it| it.len()), Ok(content.len()));
     entry.size = 10;
     let found = only("x.zip", &zip(&[entry]));
     assert!(is_damage(&found), "deflated: {:?}", found.map(|it| it.len()));
@@ -188,7 +188,7 @@ fn sizes_of_a_debian_package_that_no_file_has() {
 
 /// A package file of RPM with nothing in its headers, and `payload`.
 fn rpm(payload: &[u8]) -> Vec<u8> {
-    let mut lead = vec![0; 96];
+    let mut lead = [0; 96];
     lead[..4].copy_from_slice(b"\xed\xab\xee\xdb");
     let header = b"\x8e\xad\xe8\x01\0\0\0\0\0\0\0\0\0\0\0\0";
     [lead.as_slice(), header, header, payload].concat()

@@ -37,7 +37,7 @@ impl Seen {
 
 /// What `file`, called `name`, is told to be.
 fn told(name: &str, file: &dyn File) -> Option<Result<Format, NotOpened>> {
-    let mut head = vec![0; 4096];
+    let mut head = [0; 4096];
     let read = file.read_at(0, &mut head).ok()?;
     sniff(name.rsplit('/').next().unwrap_or(name).as_bytes(), &head[..read])
 }

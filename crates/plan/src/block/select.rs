@@ -1,7 +1,7 @@
 //! Which indicators become rules, and what is left out and why.
 
 use ostrakon_model::{Attribute, Grade, Presence};
-use ostrakon_order::dossier::{Indicator, Lookalike, Product};
+use ostrakon_order::dossier::{Condition, Indicator, Lookalike, Product};
 use ostrakon_order::pattern::Test;
 use ostrakon_order::scope::Question;
 use ostrakon_order::{Dossier, Order};
@@ -10,6 +10,10 @@ use uuid::Uuid;
 
 /// The presences of a program that a rule keeps from running.
 pub(super) const USED: &[Presence] = &[Presence::Running, Presence::Installed];
+
+const STATE: Attribute = Attribute::known("signature.state");
+/// The state of a signature that fits its file.
+const GENUINE: &str = "digest-matches";
 
 /// What the rules are made from.
 #[derive(Clone, Copy)]
@@ -66,7 +70,7 @@ impl<'a> Input<'a> {
                     left.add(format!("outside the order ({})", reason.trim_end_matches('.')), &indicator.name);
                 } else if indicator.supporting || indicator.grade == Grade::Possible {
                     left.add("only possible: a person must rule on it first", &indicator.name);
-                } else if !indicator.and.is_empty() {
+                } else if asks_more(indicator) {
                     left.add("asks for two marks of one thing, and a rule sees one", &indicator.name);
                 } else {
                     list.push(Chosen { indicator, product });
@@ -99,7 +103,10 @@ impl<'a> Input<'a> {
     fn lookalike(self, on: &[Attribute], hits: impl Fn(&str) -> bool) -> Option<(&'a Lookalike, &'a str)> {
         let all = self.dossiers.iter().copied().flat_map(|dossier| dossier.lookalikes.iter());
         for lookalike in all {
-            let values = on.iter().flat_map(move |name| lookalike.artifact.values(*name));
+            // By its signer a tool refuses no file whose signature does not hold.
+            let pasted = lookalike.artifact.values(STATE).any(|state| state != GENUINE);
+            let seen = on.iter().filter(move |name| !(pasted && is_of_signature(**name)));
+            let values = seen.flat_map(move |name| lookalike.artifact.values(*name));
             for value in values {
                 if hits(value) {
                     return Some((lookalike, value));
@@ -140,6 +147,23 @@ impl<'a> Input<'a> {
         let sure: Vec<_> = all.filter(|one| !one.recalled).map(|one| one.product.as_str()).collect();
         (sure.len(), sure.into_iter().take(4).collect())
     }
+}
+
+/// Does an indicator ask for more than a rule on its attribute sees? That a signature fits its file is no more: the tools
+/// verify signatures themselves before they compare who signed.
+fn asks_more(indicator: &Indicator) -> bool {
+    let on_signature = indicator.on.iter().all(|name| is_of_signature(*name));
+    let genuine = |condition: &Condition| {
+        let fits = matches!(&condition.test, Test::Is(states) if states.iter().any(|state| state == GENUINE));
+        condition.on == [STATE] && fits
+    };
+    indicator.and.iter().any(|condition| !(on_signature && genuine(condition)))
+}
+
+/// Does an attribute say who signed, or as what?
+fn is_of_signature(attribute: Attribute) -> bool {
+    let name = attribute.name();
+    name.starts_with("signature.") || matches!(name, "macos.team_id" | "macos.signing_id" | "applocker.publisher")
 }
 
 /// The values of a test on text.

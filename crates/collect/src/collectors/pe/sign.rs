@@ -12,6 +12,9 @@ use std::ops::Range;
 
 pub(super) const STATE: Attribute = Attribute::known("signature.state");
 
+/// Nobody has compared the digest.
+const NOT_CHECKED: &str = "not-checked";
+
 /// Signatures of real programs take some ten thousand bytes; with the digests of every page, some millions.
 const LARGEST_SIGNATURE: u32 = 16 << 20;
 /// A file with more than one entry is rare.
@@ -19,8 +22,9 @@ const MOST_ENTRIES: usize = 16;
 /// How much is read at a time for the digest.
 const PIECE: usize = 256 << 10;
 
-/// Adds who signed, and the state of the signature. The digest takes reading the whole file, which is done if `worth` says
-/// so of what is known by then.
+/// Adds who signed, and the state of the first signature. The digests take reading the whole file, which is done if `worth`
+/// says so of what is known by then; who else signed is then told only if the digest is this file's: anyone can put a
+/// signature of another's beside his own.
 pub(super) fn describe(
     image: &Image<'_>,
     worth: &dyn Fn(&Artifact) -> bool,
@@ -30,31 +34,41 @@ pub(super) fn describe(
         artifact.push(STATE, "unsigned");
         return Ok(());
     };
-    let signed = match entries(image, &table, artifact) {
-        Ok(signed) => signed,
-        Err(fault) => {
-            artifact.push(STATE, "unreadable");
-            return Err(fault);
+    let mut list = Vec::new();
+    let read = entries(image, &table, &mut list);
+    let before = artifact.attributes.len();
+    list.iter().for_each(|signed| signed.describe(artifact));
+    if let Err(fault) = read {
+        artifact.push(STATE, "unreadable");
+        return Err(fault);
+    }
+    if !worth(artifact) {
+        artifact.push(STATE, NOT_CHECKED);
+        return Ok(());
+    }
+    let (digests, outcome) = digests(image, &table, &list);
+    let agrees = |signed: &Signed| {
+        let (algorithm, expected) = signed.digest.as_ref()?;
+        digests.iter().find(|(known, _)| *known == algorithm).map(|(_, digest)| digest == expected)
+    };
+    let state = match list.first().and_then(agrees) {
+        Some(true) => "digest-matches",
+        Some(false) => "digest-differs",
+        None => NOT_CHECKED,
+    };
+    artifact.attributes.truncate(before);
+    for (at, signed) in list.iter().enumerate() {
+        if at == 0 || agrees(signed).unwrap_or(state == NOT_CHECKED) {
+            signed.describe(artifact);
         }
-    };
-    let compared = match signed.digest {
-        Some((algorithm, expected)) if worth(artifact) => {
-            digest_of(image, &table, &algorithm).map(|digest| digest.map(|digest| digest == expected))
-        }
-        _ => Ok(None),
-    };
-    let state = match compared {
-        Ok(Some(true)) => "digest-matches",
-        Ok(Some(false)) => "digest-differs",
-        Ok(None) | Err(_) => "not-checked",
-    };
+    }
     artifact.push(STATE, state);
-    compared.map(|_| ())
+    outcome
 }
 
-/// Entries of the table: length, revision, kind, and the signature, filled up to a multiple of eight.
-fn entries(image: &Image<'_>, table: &Range<u64>, artifact: &mut Artifact) -> Result<Signed, Fault> {
-    let mut first: Option<Signed> = None;
+/// Entries of the table: length, revision, kind, and the signature, filled up to a multiple of eight. Puts the signatures into
+/// `list`, each before those nested in it.
+fn entries(image: &Image<'_>, table: &Range<u64>, list: &mut Vec<Signed>) -> Result<(), Fault> {
     let mut at = table.start;
     for _ in 0..MOST_ENTRIES {
         if at.saturating_add(8) > table.end {
@@ -63,7 +77,7 @@ fn entries(image: &Image<'_>, table: &Range<u64>, artifact: &mut Artifact) -> Re
         let entry = image.read(at, 8, "its signature")?;
         let (length, kind) = (le32(&entry, 0).unwrap_or_default(), le16(&entry, 6));
         // What fills the table up is 0.
-        if length == 0 && first.is_some() {
+        if length == 0 && !list.is_empty() {
             break;
         }
         let end = at.saturating_add(u64::from(length));
@@ -77,13 +91,34 @@ fn entries(image: &Image<'_>, table: &Range<u64>, artifact: &mut Artifact) -> Re
         // Kind 2 is signed data of PKCS #7; nothing reads any other.
         if kind == Some(2) {
             let bytes = image.read(at + 8, length as usize - 8, "its signature")?;
-            let signed = signature::describe(&bytes, artifact);
-            let signed = signed.map_err(|problem| Fault::corrupt(format!("its signature: {problem}")))?;
-            first = first.or(Some(signed));
+            let read = signature::read(&bytes, list);
+            read.map_err(|problem| Fault::corrupt(format!("its signature: {problem}")))?;
         }
         at = at.saturating_add((u64::from(length) + 7) & !7);
     }
-    first.ok_or_else(|| Fault::new(GapReason::UnsupportedFormat, "certificates without a signature of a known kind"))
+    if list.is_empty() {
+        return Err(Fault::new(GapReason::UnsupportedFormat, "certificates without a signature of a known kind"));
+    }
+    Ok(())
+}
+
+/// An algorithm, and the digest of the file by it.
+type Computed<'a> = (&'a str, Vec<u8>);
+
+/// The digests of the file by every known algorithm that the signatures name, and whether all of them could be computed.
+fn digests<'a>(image: &Image<'_>, table: &Range<u64>, list: &'a [Signed]) -> (Vec<Computed<'a>>, Result<(), Fault>) {
+    let mut digests: Vec<Computed<'a>> = Vec::new();
+    for (algorithm, _) in list.iter().filter_map(|signed| signed.digest.as_ref()) {
+        if digests.iter().any(|(known, _)| *known == algorithm) {
+            continue;
+        }
+        match digest_of(image, table, algorithm) {
+            Ok(Some(digest)) => digests.push((algorithm.as_str(), digest)),
+            Ok(None) => {}
+            Err(fault) => return (digests, Err(fault)),
+        }
+    }
+    (digests, Ok(()))
 }
 
 /// The digest that the signature should have, if the algorithm is known.
@@ -200,6 +235,28 @@ mod tests {
         let (outcome, artifact) = state(cut, true);
         assert_eq!(outcome.unwrap_err().reason, GapReason::Truncated);
         assert_eq!(values(&artifact, STATE), ["unreadable"]);
+    }
+
+    #[test]
+    fn a_nested_signature_of_another_file_names_nobody() {
+        let nested = with(NESTED, |image| {
+            let table = image.tables.certificates().unwrap();
+            digest_of(image, &table, "sha256").unwrap().unwrap()
+        });
+        let mut pasted = NESTED.to_vec();
+        let at = pasted.windows(nested.len()).position(|bytes| bytes == nested).unwrap();
+        pasted[at] ^= 1;
+        let (outcome, artifact) = state(&pasted, true);
+        assert_eq!(outcome, Ok(()));
+        assert_eq!(values(&artifact, STATE), ["digest-matches"]);
+        assert_eq!(values(&artifact, signature::ORGANIZATION), ["АО «Лаборатория Касперского»"]);
+        assert_eq!(values(&artifact, signature::SERIAL_NUMBER), [""; 0]);
+        // Where nothing is computed, nothing is known to be wrong.
+        let (_, artifact) = state(&pasted, false);
+        assert_eq!(values(&artifact, STATE), ["not-checked"]);
+        assert_eq!(values(&artifact, signature::ORGANIZATION).len(), 2);
+        let (_, artifact) = state(NESTED, true);
+        assert_eq!(values(&artifact, signature::ORGANIZATION).len(), 2);
     }
 
     #[test]

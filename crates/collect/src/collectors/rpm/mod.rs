@@ -62,7 +62,7 @@ impl Collector for Rpm {
         &WANTS
     }
 
-    fn asks_others(&self) -> bool {
+    fn asks_others(&self, _name: &[u8]) -> bool {
         true
     }
 
