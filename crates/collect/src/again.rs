@@ -93,7 +93,7 @@ impl<S: Sink> Worker<'_, S> {
             for seen in remembered.files.values() {
                 self.tell(seen, true);
             }
-            remembered.all_counts().for_each(|counts| self.count(counts));
+            remembered.all_counts().for_each(|count| self.count(*count));
         } else {
             let mut start = 0;
             for (end, kind, stamp) in &entries {
@@ -114,15 +114,16 @@ impl<S: Sink> Worker<'_, S> {
         let known = self.again.remembered.filter(|remembered| file.is_some_and(|file| remembered.has(file)));
         let counts = if let Some(remembered) = known {
             let text = self.text.clone();
-            let counts = remembered.counts(&encode(entry.name)).cloned().unwrap_or_default();
+            let counts = remembered.counts(&encode(entry.name));
             self.inside(path, |worker| {
                 if let Some(seen) = remembered.files.get(&text) {
                     worker.tell(seen, false);
                 }
-                worker.count(&counts);
+                counts.iter().for_each(|count| worker.count(*count));
             });
             self.stamped(file);
-            counts
+            let id = |place: u16| COLLECTORS.get(usize::from(place)).map(|collector| collector.meta().id.to_owned());
+            counts.iter().filter_map(|(place, count)| Some((id(*place)?, *count))).collect::<BTreeMap<_, _>>()
         } else {
             let (gaps, before) = (self.gaps, self.counts.clone());
             let mut alone = false;
@@ -198,13 +199,11 @@ impl<S: Sink> Worker<'_, S> {
     }
 
     /// Counts what an earlier look saw in a file.
-    fn count(&mut self, counts: &BTreeMap<String, u64>) {
-        for (collector, count) in counts {
-            if let Some(at) = COLLECTORS.iter().position(|known| known.meta().id == collector) {
-                self.counts[at] += count;
-                // Names in a file are those of members of containers.
-                self.looked.members += if at == 0 { *count } else { 0 };
-            }
+    fn count(&mut self, (place, count): (u16, u64)) {
+        if let Some(counted) = self.counts.get_mut(usize::from(place)) {
+            *counted += count;
+            // Names in a file are those of members of containers.
+            self.looked.members += if place == 0 { count } else { 0 };
         }
     }
 }

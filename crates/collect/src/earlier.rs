@@ -1,12 +1,12 @@
 //! An earlier look at the same place: a file that has not changed since is not read again, and what was seen of it then is
 //! told anew. Where a whole folder is as it was, it costs the question alone.
 
+use crate::collectors::COLLECTORS;
 use ostrakon_model::{Artifact, KnownName, Listing, Stamps};
 use ostrakon_place::{EntryKind, Stamp};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::OnceLock;
 
 /// What was seen in one file, or of one name.
 #[derive(Debug, Default)]
@@ -18,11 +18,15 @@ pub(crate) struct Seen {
     pub(crate) names: Vec<KnownName>,
 }
 
-/// What was seen in the files of one folder.
+/// What was seen in the files of one folder. A large place has many folders: each takes little memory.
 #[derive(Debug, Default)]
 pub(crate) struct Remembered {
-    stamps: Stamps,
-    each: OnceLock<FxHashSet<u64>>,
+    /// The number of all of it.
+    all: Option<u64>,
+    /// The numbers of its files.
+    each: Box<[u64]>,
+    /// Of files by name: how much was seen, by place of the collector in the registry.
+    counts: Box<[(Box<str>, Box<[(u16, u64)]>)]>,
     /// By the file's own locator.
     pub(crate) files: BTreeMap<String, Seen>,
 }
@@ -48,9 +52,17 @@ impl Earlier {
     }
 
     /// Takes in the stamps of a folder.
-    pub fn stamps(&mut self, stamps: Stamps) {
+    pub fn stamps(&mut self, stamps: &Stamps) {
         let folder = self.folders.entry(key(&stamps.dir)).or_default();
-        folder.stamps = stamps;
+        let digits = |digits: &[u8]| u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok();
+        folder.all = digits(stamps.all.as_bytes());
+        folder.each = stamps.each.as_bytes().chunks_exact(16).filter_map(digits).collect();
+        let place = |id: &str| COLLECTORS.iter().position(|collector| collector.meta().id == id);
+        let counts = stamps.counts.iter().map(|(name, counts)| {
+            let places = counts.iter().filter_map(|(id, count)| Some((u16::try_from(place(id)?).ok()?, *count)));
+            (name.as_str().into(), places.collect())
+        });
+        folder.counts = counts.collect();
     }
 
     /// Takes in an artifact.
@@ -82,26 +94,22 @@ impl Earlier {
 impl Remembered {
     /// Is the file that has this number now as it was then?
     pub(crate) fn has(&self, number: u64) -> bool {
-        let numbers = || {
-            let digits = self.stamps.each.as_bytes().chunks_exact(16);
-            digits.filter_map(|digits| u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()).collect()
-        };
-        self.each.get_or_init(numbers).contains(&number)
+        self.each.contains(&number)
     }
 
     /// Is everything in the folder as it was, if all of it has this number now?
     pub(crate) fn is_whole(&self, number: u64) -> bool {
-        u64::from_str_radix(&self.stamps.all, 16) == Ok(number)
+        self.all == Some(number)
     }
 
-    /// How much was seen in the file called `name`, by collector.
-    pub(crate) fn counts(&self, name: &str) -> Option<&BTreeMap<String, u64>> {
-        self.stamps.counts.get(name)
+    /// How much was seen in the file called `name`, by place of the collector in the registry.
+    pub(crate) fn counts(&self, name: &str) -> &[(u16, u64)] {
+        self.counts.iter().find(|(known, _)| **known == *name).map_or(&[], |(_, counts)| counts)
     }
 
     /// How much was seen in all of its files.
-    pub(crate) fn all_counts(&self) -> impl Iterator<Item = &BTreeMap<String, u64>> {
-        self.stamps.counts.values()
+    pub(crate) fn all_counts(&self) -> impl Iterator<Item = &(u16, u64)> {
+        self.counts.iter().flat_map(|(_, counts)| counts)
     }
 }
 

@@ -170,7 +170,7 @@ impl Opened {
             !(brief && line.starts_with(br#"{"artifact":"#)) && (brief || !line.starts_with(br#"{"name":"#))
         };
         reader.some(&wanted, &mut |record| match record {
-            Record::Stamps(stamps) => earlier.stamps(stamps),
+            Record::Stamps(stamps) => earlier.stamps(&stamps),
             Record::Artifact(artifact) | Record::Known(artifact) => earlier.artifact(artifact),
             Record::Name(name) => earlier.name(name),
             Record::Listing(listing) => earlier.listing(listing),

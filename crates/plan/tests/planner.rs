@@ -59,6 +59,7 @@ fn evidence(kind: ArtifactKind, attribute: &str, value: &str, locator: &str) -> 
         grade: Grade::Confirmed,
         supporting: false,
         presence: Presence::Installed,
+        purl: String::new(),
         version: if kind == ArtifactKind::Package { "12.1".to_owned() } else { String::new() },
         note: if attribute == "file.path" { "3 files, 2 programs".to_owned() } else { String::new() },
     }
@@ -79,7 +80,7 @@ fn finding(asset: &str, product: &str, evidence: Vec<Evidence>) -> Judged {
         evidence,
         needed_by: Vec::new(),
     };
-    Judged { finding, in_scope: true, scope_reason: "covered".to_owned(), ruling: None }
+    Judged { finding, in_scope: true, scope_reason: "covered".to_owned(), ruling: None, disputed: Vec::new() }
 }
 
 fn kesl(asset: &str) -> Judged {

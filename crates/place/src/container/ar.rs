@@ -13,13 +13,17 @@ const HEADER: usize = 60;
 pub(super) fn members(file: &dyn File, purse: &Purse, each: &mut Each<'_>) -> Result<(), Fault> {
     let size = file.size()?;
     let mut at = 8;
+    let mut whole = false;
     while at < size {
         let mut header = [0; HEADER];
         let read = file.read_at(at, &mut header)?;
         if read < HEADER {
             // Some tools pad the end by one byte.
             let rest = &header[..read];
-            return if rest.iter().all(|byte| matches!(byte, b'\n' | 0)) { Ok(()) } else { Err(cut_off()) };
+            if rest.iter().all(|byte| matches!(byte, b'\n' | 0)) {
+                break;
+            }
+            return Err(cut_off());
         }
         if &header[58..] != b"`\n" {
             return Err(Fault::corrupt("a member's header does not end as it must"));
@@ -36,12 +40,17 @@ pub(super) fn members(file: &dyn File, purse: &Purse, each: &mut Each<'_>) -> Re
         purse.member()?;
         let path = rooted(name);
         let member = Member { path: &path, kind: EntryKind::File, packed: false };
-        if each(&member, &Part::of(file, start, length)) == ControlFlow::Break(()) {
+        // What the package calls itself lies before its files, and is read by others first.
+        let files = name.starts_with(b"data.tar");
+        let part = if files { Part::of(file, start, length) } else { Part::pinned(file, start, length) };
+        if each(&member, &part) == ControlFlow::Break(()) {
             return Ok(());
         }
+        whole |= files;
         at = end + (length & 1);
     }
-    Ok(())
+    // They are the last member: between two, nothing else tells that it was cut.
+    if whole { Ok(()) } else { Err(Fault::new(GapReason::Truncated, "it ends before the files of the package")) }
 }
 
 fn cut_off() -> Fault {

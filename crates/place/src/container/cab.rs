@@ -1,8 +1,9 @@
 //! Microsoft cabinets (MS-CAB): files lie in folders, each one compressed stream in blocks of 32 KiB. Own code where a
 //! crate would do: the crate `cab` begins a folder anew for each of its files.
 
+use super::bytes::{le16, le32};
 use super::lazy::Lazy;
-use super::purse::Purse;
+use super::purse::{Held, Purse};
 use super::{Each, Member, rooted, stream};
 use crate::tree::{EntryKind, Fault, File};
 use flate2::{Decompress, FlushDecompress, Status};
@@ -26,6 +27,7 @@ pub(super) fn members(file: &dyn File, purse: &Purse, each: &mut Each<'_>) -> Re
         Ok(bytes)
     };
     let header = take(36)?;
+    let said = u64::from(le32(&header, 8));
     let (files_at, folders, files, flags) =
         (u64::from(le32(&header, 16)), le16(&header, 26), le16(&header, 28), le16(&header, 30));
     let (mut of_folder, mut of_block) = (0, 0);
@@ -45,18 +47,23 @@ pub(super) fn members(file: &dyn File, purse: &Purse, each: &mut Each<'_>) -> Re
         }
     }
     let mut list: Vec<(Folder, Vec<Entry>)> = Vec::new();
+    let mut held = purse.hold(u64::from(folders) * size_of::<(Folder, Vec<Entry>)>() as u64)?;
     for _ in 0..folders {
         let entry = take(8 + of_folder)?;
         let folder =
             Folder { start: u64::from(le32(&entry, 0)), blocks: le16(&entry, 4), method: le16(&entry, 6), of_block };
         list.push((folder, Vec::new()));
     }
-    let split = entries(file, files_at, files, &mut list)?;
+    let split = entries(file, files_at, files, &mut list, &mut held)?;
     for (folder, mut entries) in list {
         entries.sort_by_key(|entry| entry.offset);
         if folder.give(file, &entries, purse, each)? == ControlFlow::Break(()) {
             return Ok(());
         }
+    }
+    // It is as long as it says, also where nobody read so far.
+    if file.read_at(said.saturating_sub(1), &mut [0])? == 0 {
+        return Err(Fault::new(GapReason::Truncated, "it ends before it says it does"));
     }
     if split > 0 {
         let detail = format!("{split} of its files go on in another cabinet");
@@ -66,7 +73,13 @@ pub(super) fn members(file: &dyn File, purse: &Purse, each: &mut Each<'_>) -> Re
 }
 
 /// Reads the list of files into their folders; gives how many lie in several cabinets.
-fn entries(file: &dyn File, start: u64, count: u16, list: &mut [(Folder, Vec<Entry>)]) -> Result<u32, Fault> {
+fn entries(
+    file: &dyn File,
+    start: u64,
+    count: u16,
+    list: &mut [(Folder, Vec<Entry>)],
+    held: &mut Held<'_>,
+) -> Result<u32, Fault> {
     let mut at = start;
     let mut split = 0;
     for _ in 0..count {
@@ -84,6 +97,7 @@ fn entries(file: &dyn File, start: u64, count: u16, list: &mut [(Folder, Vec<Ent
         let Some((_, entries)) = list.get_mut(usize::from(folder)) else {
             return Err(Fault::corrupt("a file lies in a folder that is not there"));
         };
+        held.more((size_of::<Entry>() + length) as u64)?;
         let name = name[..length].iter().map(|byte| if *byte == b'\\' { b'/' } else { *byte }).collect();
         entries.push(Entry { name, size: u64::from(le32(&bytes, 0)), offset: u64::from(le32(&bytes, 4)) });
     }
@@ -111,7 +125,7 @@ impl Folder {
         purse: &Purse,
         each: &mut Each<'_>,
     ) -> Result<ControlFlow<()>, Fault> {
-        let whole = Lazy::of(None, purse, || Ok(Box::new(Blocks::of(file, self)?)));
+        let whole = Lazy::of(None, purse, || Ok(Box::new(Blocks::of(file, self, purse)?)));
         for entry in entries {
             purse.member()?;
             whole.forget(entry.offset);
@@ -135,6 +149,7 @@ struct Blocks<'a> {
     method: Method,
     block: Vec<u8>,
     used: usize,
+    _held: Held<'a>,
 }
 
 enum Method {
@@ -145,24 +160,21 @@ enum Method {
 }
 
 impl<'a> Blocks<'a> {
-    fn of(file: &'a dyn File, folder: &Folder) -> Result<Self, Fault> {
-        let window = match folder.method >> 8 & 0x1f {
-            15 => lzxd::WindowSize::KB32,
-            16 => lzxd::WindowSize::KB64,
-            17 => lzxd::WindowSize::KB128,
-            18 => lzxd::WindowSize::KB256,
-            19 => lzxd::WindowSize::KB512,
-            20 => lzxd::WindowSize::MB1,
-            _ => lzxd::WindowSize::MB2,
-        };
+    fn of(file: &'a dyn File, folder: &Folder, purse: &'a Purse) -> Result<Self, Fault> {
+        // A block as it is packed and as it is, and tables.
+        let mut held = purse.hold(256 << 10)?;
         let method = match folder.method & 0xf {
             0 => Method::Stored,
             1 => Method::MsZip,
-            3 => Method::Lzx(Box::new(lzxd::Lzxd::new(window))),
+            3 => {
+                let (window, size) = window(folder.method >> 8 & 0x1f);
+                held.more(size)?;
+                Method::Lzx(Box::new(lzxd::Lzxd::new(window)))
+            }
             _ => return Err(Fault::new(GapReason::UnsupportedFormat, "compressed by Quantum, which is not known")),
         };
         let (at, left, of_block) = (folder.start, folder.blocks, folder.of_block);
-        Ok(Self { file, at, left, of_block, method, block: Vec::new(), used: 0 })
+        Ok(Self { file, at, left, of_block, method, block: Vec::new(), used: 0, _held: held })
     }
 
     fn next(&mut self) -> std::io::Result<()> {
@@ -174,12 +186,16 @@ impl<'a> Blocks<'a> {
         };
         let mut head = vec![0; 8 + self.of_block];
         read(self.at, &mut head)?;
-        let (packed, size) = (usize::from(le16(&head, 4)), usize::from(le16(&head, 6)));
+        let (sum, packed, size) = (le32(&head, 0), usize::from(le16(&head, 4)), usize::from(le16(&head, 6)));
         if size > BLOCK {
             return Err(wrong("a block that is larger than any may be"));
         }
         let mut bytes = vec![0; packed];
         read(self.at + head.len() as u64, &mut bytes)?;
+        // 0 says that there is none.
+        if sum != 0 && sum != checksum(&head[4..8], checksum(&bytes, 0)) {
+            return Err(wrong("the checksum of a block differs"));
+        }
         self.at += (head.len() + packed) as u64;
         self.left -= 1;
         self.used = 0;
@@ -210,6 +226,27 @@ impl<'a> Blocks<'a> {
     }
 }
 
+/// The window of LZX, by its power of two, and what it takes.
+fn window(power: u16) -> (lzxd::WindowSize, u64) {
+    let window = match power {
+        15 => lzxd::WindowSize::KB32,
+        16 => lzxd::WindowSize::KB64,
+        17 => lzxd::WindowSize::KB128,
+        18 => lzxd::WindowSize::KB256,
+        19 => lzxd::WindowSize::KB512,
+        20 => lzxd::WindowSize::MB1,
+        _ => return (lzxd::WindowSize::MB2, 2 << 20),
+    };
+    (window, 1 << power)
+}
+
+/// The checksum of a block (MS-CAB, 3.1): words of four bytes, and what is left counts from its other end.
+fn checksum(bytes: &[u8], before: u32) -> u32 {
+    let words = bytes.chunks_exact(4);
+    let rest = words.remainder().iter().fold(0_u32, |rest, byte| rest << 8 | u32::from(*byte));
+    words.fold(before, |sum, word| sum ^ le32(word, 0)) ^ rest
+}
+
 /// A raw inflater that may refer back into `dictionary`.
 fn with_dictionary(dictionary: &[u8]) -> Option<Decompress> {
     let mut inflate = Decompress::new(false);
@@ -230,12 +267,4 @@ impl Read for Blocks<'_> {
         self.used += count;
         Ok(count)
     }
-}
-
-fn le16(bytes: &[u8], at: usize) -> u16 {
-    bytes.get(at..at + 2).map_or(0, |bytes| u16::from_le_bytes([bytes[0], bytes[1]]))
-}
-
-fn le32(bytes: &[u8], at: usize) -> u32 {
-    bytes.get(at..at + 4).map_or(0, |bytes| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
 }

@@ -1,10 +1,11 @@
 //! Single compressed streams: what is in them is one file, or the tar or cpio archive that the stream was made of.
 
+use super::frames::{Gzip, Lz4};
 use super::lazy::Lazy;
-use super::purse::Purse;
+use super::purse::{Held, Purse};
 use super::sniff::{Codec, Format, sniff};
 use super::stream::{self, Stream};
-use super::{Each, Member, cpio, tar};
+use super::{Each, Member, cpio, tar, window};
 use crate::tree::{EntryKind, Fault, File};
 use ostrakon_model::GapReason;
 use std::cell::RefCell;
@@ -12,8 +13,6 @@ use std::io::{BufReader, Read};
 
 /// How much of a compressed file is read at a time.
 const PIECE: usize = 64 << 10;
-/// The largest dictionary a decoder may ask for.
-const LARGEST_WINDOW: u64 = 96 << 20;
 
 /// What is inside `file`: the members of an archive, or one file whose name is `name` without its last ending.
 pub(super) fn members(
@@ -23,24 +22,41 @@ pub(super) fn members(
     purse: &Purse,
     each: &mut Each<'_>,
 ) -> Result<(), Fault> {
-    let window = window(codec, file)?;
-    purse.keep(window)?;
-    let inner = Lazy::of(None, purse, move || decoder(codec, Stream::forward(file)));
-    let mut head = [0; 512];
-    let read = inner.read_at(0, &mut head);
-    let result = read.and_then(|read| match sniff(b"", &head[..read]) {
-        Some(Ok(Format::Tar)) => tar::members(&inner, purse, each),
-        Some(Ok(Format::Cpio)) => cpio::members(&inner, purse, each),
+    let inner = content(codec, file, purse);
+    match format(&inner)? {
+        // Both read to the end of the stream, where its checksum is compared.
+        Some(Format::Tar) => tar::members(&inner, purse, each),
+        Some(Format::Cpio) => cpio::members(&inner, purse, each),
         _ => {
             purse.member()?;
             let member = Member { path: &inner_name(name), kind: EntryKind::File, packed: false };
             let _ = each(&member, &inner);
             Ok(())
         }
-    });
-    drop(inner);
-    purse.give_back(window);
-    result
+    }
+}
+
+/// The members of the cpio archive that the payload of a package must be.
+pub(super) fn payload(codec: Codec, file: &dyn File, purse: &Purse, each: &mut Each<'_>) -> Result<(), Fault> {
+    let inner = content(codec, file, purse);
+    match format(&inner)? {
+        Some(Format::Cpio) => cpio::members(&inner, purse, each),
+        _ => {
+            let detail = "its payload is no archive by itself, as in packages with files of more than 4 GB";
+            Err(Fault::new(GapReason::UnsupportedFormat, detail))
+        }
+    }
+}
+
+/// What the stream `file` holds, as a file.
+fn content<'a>(codec: Codec, file: &'a dyn File, purse: &'a Purse) -> Lazy<'a> {
+    Lazy::of(None, purse, move || reader(codec, file, Stream::forward(file), purse))
+}
+
+fn format(inner: &dyn File) -> Result<Option<Format>, Fault> {
+    let mut head = [0; 512];
+    let read = inner.read_at(0, &mut head)?;
+    Ok(sniff(b"", &head[..read]).and_then(Result::ok))
 }
 
 /// `/initrd.img` for `initrd.img.gz`, `/x.tar` for `x.tgz`.
@@ -53,61 +69,57 @@ fn inner_name(name: &[u8]) -> Vec<u8> {
     [b"/", stem, ending].concat()
 }
 
-/// A reader of what `source` holds.
-pub(super) fn decoder<'a>(codec: Codec, source: impl Read + 'a) -> Result<Box<dyn Read + 'a>, Fault> {
+/// A reader of what `source` holds, whose memory is paid for. It is `file`, read from its start on.
+pub(super) fn reader<'a>(
+    codec: Codec,
+    file: &dyn File,
+    source: impl Read + 'a,
+    purse: &'a Purse,
+) -> Result<Box<dyn Read + 'a>, Fault> {
+    let needed = window::needed(codec, file)?;
+    let held = purse.hold(needed + PIECE as u64)?;
     let source = BufReader::with_capacity(PIECE, source);
-    let limit = u32::try_from(LARGEST_WINDOW >> 10).unwrap_or(u32::MAX);
+    let most = needed.max(window::LEAST);
+    let kib = u32::try_from(most >> 10).unwrap_or(u32::MAX).saturating_add(1 << 10);
     Ok(match codec {
-        Codec::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(source)),
-        Codec::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(source, true, limit)),
+        Codec::Gzip => Paid::boxed(Gzip::of(source), held),
+        Codec::Xz => Paid::boxed(lzma_rust2::XzReader::new_mem_limit(source, true, kib), held),
         Codec::Lzma => {
-            Box::new(lzma_rust2::LzmaReader::new_mem_limit(source, limit, None).map_err(|error| stream::fault(error))?)
+            // Up to 6 MiB beside the dictionary.
+            let kib = kib.saturating_add(8 << 10);
+            Paid::boxed(lzma_rust2::LzmaReader::new_mem_limit(source, kib, None).map_err(stream::fault)?, held)
         }
         Codec::Zstd => {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(source).map_err(stream::fault)?;
-            decoder.window_log_max(LARGEST_WINDOW.ilog2()).map_err(stream::fault)?;
-            Box::new(decoder)
+            decoder.window_log_max(window_log(most)).map_err(stream::fault)?;
+            Paid::boxed(decoder, held)
         }
-        Codec::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(source)),
-        Codec::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(source)),
+        Codec::Bzip2 => Paid::boxed(bzip2::bufread::MultiBzDecoder::new(source), held),
+        Codec::Lz4 => Paid::boxed(Lz4::of(source), held),
     })
 }
 
-/// The memory a decoder of `file` needs for its dictionary, by the header.
-fn window(codec: Codec, file: &dyn File) -> Result<u64, Fault> {
-    let mut head = [0; 64];
-    let read = file.read_at(0, &mut head)?;
-    let head = &head[..read];
-    let byte = |at: usize| head.get(at).copied().unwrap_or_default();
-    let window = match codec {
-        Codec::Gzip => 64 << 10,
-        Codec::Bzip2 | Codec::Lz4 => 5 << 20,
-        Codec::Lzma => u64::from(u32::from_le_bytes([byte(1), byte(2), byte(3), byte(4)])),
-        // RFC 8878, 3.1.1.1: the window's size, or the content's where all is one segment.
-        Codec::Zstd if byte(4) & 0x20 != 0 => 8 << 20,
-        Codec::Zstd => {
-            let base = 1_u64 << (10 + (byte(5) >> 3));
-            base + (base >> 3) * u64::from(byte(5) & 7)
-        }
-        Codec::Xz => xz_dictionary(head).unwrap_or(8 << 20),
-    };
-    if window > LARGEST_WINDOW {
-        let detail = format!("its dictionary needs {} MiB, more than {} MiB", window >> 20, LARGEST_WINDOW >> 20);
-        return Err(Fault::new(GapReason::Limit, detail));
-    }
-    Ok(window)
+/// The power of two that no window of a frame may be larger than.
+fn window_log(most: u64) -> u32 {
+    most.min(window::MOST).next_power_of_two().ilog2()
 }
 
-/// The dictionary of the first block: after the stream's header of 12 bytes, its size, flags, sizes if it gives them, then
-/// filters, LZMA2 being 0x21 with one byte of properties.
-fn xz_dictionary(head: &[u8]) -> Option<u64> {
-    let block = head.get(12..)?;
-    let at = block.windows(2).position(|pair| pair == b"\x21\x01")?;
-    let bits = u64::from(*block.get(at + 2)? & 0x3f);
-    if bits > 40 {
-        return None;
+/// A decoder, and the memory it takes.
+pub(super) struct Paid<'a, R> {
+    inner: R,
+    _held: Held<'a>,
+}
+
+impl<'a, R: Read + 'a> Paid<'a, R> {
+    pub(super) fn boxed(inner: R, held: Held<'a>) -> Box<dyn Read + 'a> {
+        Box::new(Self { inner, _held: held })
     }
-    Some((2 | (bits & 1)) << (bits / 2 + 11))
+}
+
+impl<R: Read> Read for Paid<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.inner.read(buffer)
+    }
 }
 
 thread_local! {

@@ -1,10 +1,11 @@
 //! cpio archives, `newc`, `crc` and `odc` (cpio(5)), and initramfs images: several of them in a row, the later ones often
 //! compressed (Documentation/driver-api/early-userspace/buffer-format.rst of the kernel).
 
+use super::checked::{Checked, Sum};
 use super::part::Part;
 use super::purse::Purse;
 use super::sniff::{Format, sniff};
-use super::{Each, Member, rooted};
+use super::{Each, Member, rooted, zeros};
 use crate::tree::{EntryKind, Fault, File};
 use ostrakon_model::GapReason;
 use std::ops::ControlFlow;
@@ -16,13 +17,15 @@ pub(super) fn members(file: &dyn File, purse: &Purse, each: &mut Each<'_>) -> Re
     let mut at = 0;
     loop {
         let Some(end) = one(file, at, purse, each)? else { return Ok(()) };
-        let Some(next) = next(file, end)? else { return Ok(()) };
+        let Some(next) = zeros::end(file, end, purse)? else { return Ok(()) };
         at = next;
         let mut head = [0; 512];
         let read = file.read_at(at, &mut head)?;
         match sniff(b"", &head[..read]) {
             Some(Ok(Format::Cpio)) => {}
             Some(Ok(format @ Format::Compressed(_))) => {
+                // Which may go on like this itself: each is read through all before it.
+                let _deeper = purse.deeper()?;
                 let rest = Part::of(file, at, file.size()?.saturating_sub(at));
                 return super::open(format, b"initramfs", &rest, purse, each);
             }
@@ -37,8 +40,14 @@ fn one(file: &dyn File, mut at: u64, purse: &Purse, each: &mut Each<'_>) -> Resu
         let mut header = [0; 110];
         let read = file.read_at(at, &mut header)?;
         let Some(entry) = Header::parse(&header[..read]) else {
-            let reason = if read < 76 { GapReason::Truncated } else { GapReason::Corrupt };
-            return Err(Fault::new(reason, "a member's header is none"));
+            return Err(match header {
+                _ if read < 76 => Fault::new(GapReason::Truncated, "it ends before its end is said"),
+                // In both orders of bytes.
+                [0xc7, 0x71, ..] | [0x71, 0xc7, ..] => {
+                    Fault::new(GapReason::UnsupportedFormat, "a cpio archive of the oldest form")
+                }
+                _ => Fault::corrupt("a member's header is none"),
+            });
         };
         if entry.name > LONGEST_NAME {
             return Err(Fault::new(GapReason::Limit, "a name longer than any real one"));
@@ -63,7 +72,12 @@ fn one(file: &dyn File, mut at: u64, purse: &Purse, each: &mut Each<'_>) -> Resu
             _ => EntryKind::Other,
         };
         let member = Member { path: &path, kind, packed: false };
-        if each(&member, &Part::of(file, start, entry.size)) == ControlFlow::Break(()) {
+        let part = Part::of(file, start, entry.size);
+        let flow = match entry.sum.filter(|_| kind == EntryKind::File) {
+            Some(sum) => each(&member, &Checked::of(part, entry.size, Sum::Plain(0), sum)),
+            None => each(&member, &part),
+        };
+        if flow == ControlFlow::Break(()) {
             return Ok(None);
         }
         file.forget(end);
@@ -71,25 +85,12 @@ fn one(file: &dyn File, mut at: u64, purse: &Purse, each: &mut Each<'_>) -> Resu
     }
 }
 
-/// Where the next archive begins: zeros lie between.
-fn next(file: &dyn File, mut at: u64) -> Result<Option<u64>, Fault> {
-    let mut buffer = [0; 4096];
-    loop {
-        let read = file.read_at(at, &mut buffer)?;
-        if read == 0 {
-            return Ok(None);
-        }
-        if let Some(place) = buffer[..read].iter().position(|byte| *byte != 0) {
-            return Ok(Some(at + place as u64));
-        }
-        at += read as u64;
-    }
-}
-
 struct Header {
     mode: u64,
     size: u64,
     name: u64,
+    /// What all bytes of a file give when they are added.
+    sum: Option<u32>,
     /// Of the header itself.
     length: u64,
     aligned: bool,
@@ -102,10 +103,11 @@ impl Header {
             u64::from_str_radix(text, radix).ok()
         };
         match bytes.get(..6)? {
-            b"070701" | b"070702" => Some(Self {
+            magic @ (b"070701" | b"070702") => Some(Self {
                 mode: number(14, 8, 16)?,
                 size: number(54, 8, 16)?,
                 name: number(94, 8, 16)?,
+                sum: if magic == b"070702" { u32::try_from(number(102, 8, 16)?).ok() } else { None },
                 length: 110,
                 aligned: true,
             }),
@@ -113,6 +115,7 @@ impl Header {
                 mode: number(18, 6, 8)?,
                 size: number(65, 11, 8)?,
                 name: number(59, 6, 8)?,
+                sum: None,
                 length: 76,
                 aligned: false,
             }),

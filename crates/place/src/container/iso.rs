@@ -32,6 +32,13 @@ const MOST_MOVED: usize = 4096;
 /// Most parts of a file: each may have 4 GiB.
 const MOST_PARTS: usize = 4096;
 
+/// Does anything say that it is an image? Files that only begin with zeros are many.
+pub(super) fn is_one(file: &dyn File) -> Result<bool, Fault> {
+    let mut mark = [0; 6];
+    let read = file.read_at(volume::FIRST * record::SECTOR, &mut mark)?;
+    Ok(read == mark.len() && matches!(&mark[1..], b"CD001" | b"BEA01" | b"NSR02" | b"NSR03"))
+}
+
 pub(super) fn members(file: &dyn File, purse: &Purse, each: &mut Each<'_>) -> Result<(), Fault> {
     let volume = Volume::find(file, purse)?;
     let mut damage = Damage::default();
@@ -175,7 +182,7 @@ impl Walk<'_> {
                 match parts.as_slice() {
                     _ if record.interleaved => each(&member, &unsupported("a file whose parts are interleaved")),
                     _ if rock.zipped => each(&member, &unsupported("a file compressed by zisofs")),
-                    [part] => each(&member, &Part::of(self.file, part.start, part.size)),
+                    [part] => each(&member, &Part::pinned(self.file, part.start, part.size)),
                     _ => each(&member, &Extents::of(self.file, &parts)),
                 }
             }
@@ -244,7 +251,7 @@ impl Walk<'_> {
             self.purse.member()?;
             let path = format!("/[boot]/image-{}", number + 1);
             let member = Member { path: path.as_bytes(), kind: EntryKind::File, packed: false };
-            if each(&member, &Part::of(self.file, image.start, image.size)).is_break() {
+            if each(&member, &Part::pinned(self.file, image.start, image.size)).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }

@@ -1,11 +1,11 @@
 //! A file that comes out of a decoder: inflated as far as somebody reads, and kept as long as somebody may go back.
 
-use super::purse::Purse;
+use super::purse::{Held, Purse};
 use super::stream;
 use crate::tree::{Fault, File};
 use ostrakon_model::GapReason;
 use std::cell::RefCell;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 
 /// A file over a reader that only goes forward.
 pub(super) struct Lazy<'a> {
@@ -18,9 +18,11 @@ pub(super) struct Lazy<'a> {
 struct State<'a> {
     source: Source<'a>,
     kept: Vec<u8>,
+    /// What `kept` costs.
+    held: Held<'a>,
     /// Where in the file `kept` begins.
     start: u64,
-    /// What may be dropped the next time something is read.
+    /// What lies before this is not read again.
     forgotten: u64,
 }
 
@@ -42,74 +44,131 @@ impl<'a> Lazy<'a> {
         purse: &'a Purse,
         open: impl FnOnce() -> Result<Box<dyn Read + 'a>, Fault> + 'a,
     ) -> Self {
-        let state = State { source: Source::Closed(Box::new(open)), kept: Vec::new(), start: 0, forgotten: 0 };
+        let source = Source::Closed(Box::new(open));
+        let state = State { source, kept: Vec::new(), held: Held::none(purse), start: 0, forgotten: 0 };
         Self { state: RefCell::new(state), size, purse }
     }
 
-    /// Inflates until `end` bytes are known, or the file ends.
+    /// Reads what is left to the end, paid for like everything, and keeps nothing of it.
+    pub(super) fn rest(&self) -> Result<(), Fault> {
+        let mut state = self.state.borrow_mut();
+        state.forgotten = u64::MAX;
+        self.advance(&mut state, u64::MAX)
+    }
+
+    /// Why it cannot be read further, if that was met.
+    pub(super) fn broken(&self) -> Option<Fault> {
+        match &self.state.borrow().source {
+            Source::Broken(fault) => Some(fault.clone()),
+            _ => None,
+        }
+    }
+
+    /// Inflates until `end` bytes are known, or the file ends. The last bytes are not given before it is seen that nothing
+    /// follows them: that is when decoders compare checksums.
     fn advance(&self, state: &mut State<'a>, end: u64) -> Result<(), Fault> {
-        if let Source::Closed(_) = state.source
-            && let Source::Closed(open) = std::mem::replace(&mut state.source, Source::Ended)
+        state.open();
+        loop {
+            match &state.source {
+                Source::Open(_) => {}
+                Source::Broken(fault) => return Err(fault.clone()),
+                Source::Closed(_) | Source::Ended => return Ok(()),
+            }
+            let reached = state.reached();
+            let whole = self.size == Some(reached);
+            if reached >= end && !whole {
+                return Ok(());
+            }
+            let more = if whole {
+                state.end().map(|()| false)
+            } else {
+                // Memory that is not there now may be there later: that breaks nothing.
+                let room = state.room(end, self.size)?;
+                state.fill(room, self.purse)
+            };
+            match more {
+                Ok(true) => {}
+                Ok(false) if self.size.is_some_and(|size| reached < size) => {
+                    let detail = "it ends before the size its container gives it";
+                    state.source = Source::Broken(Fault::new(GapReason::Truncated, detail));
+                }
+                Ok(false) => state.source = Source::Ended,
+                Err(fault) => state.source = Source::Broken(fault),
+            }
+        }
+    }
+}
+
+impl State<'_> {
+    fn open(&mut self) {
+        if let Source::Closed(_) = self.source
+            && let Source::Closed(open) = std::mem::replace(&mut self.source, Source::Ended)
         {
-            state.source = match open() {
+            self.source = match open() {
                 Ok(reader) => Source::Open(reader),
                 Err(fault) => Source::Broken(fault),
             };
         }
-        if let Source::Broken(fault) = &state.source {
-            return Err(fault.clone());
+    }
+
+    /// How much of the file is known.
+    fn reached(&self) -> u64 {
+        self.start + self.kept.len() as u64
+    }
+
+    /// Makes room for the next piece on the way to `end`; gives its size.
+    fn room(&mut self, end: u64, size: Option<u64>) -> Result<usize, Fault> {
+        // What nobody reads again goes once it is at least half: no byte is moved more often than others are read.
+        let dead = usize::try_from(self.forgotten.saturating_sub(self.start)).unwrap_or(usize::MAX);
+        let dead = dead.min(self.kept.len());
+        if dead >= self.kept.len() - dead {
+            self.kept.drain(..dead);
+            self.start += dead as u64;
+            self.held.less(dead as u64);
         }
-        while state.start + (state.kept.len() as u64) < end {
-            let Source::Open(reader) = &mut state.source else { return Ok(()) };
-            if state.forgotten >= state.start + state.kept.len() as u64 {
-                self.purse.give_back(state.kept.len() as u64);
-                state.start += state.kept.len() as u64;
-                state.kept.clear();
-            }
-            let known = state.kept.len();
-            let wanted = usize::try_from(end - state.start).unwrap_or(usize::MAX).saturating_sub(known);
-            // Whoever reads the head alone pays for it alone.
-            let piece = if state.start == 0 && known == 0 { wanted.min(PIECE) } else { PIECE };
-            self.purse.keep(piece as u64)?;
-            state.kept.resize(known + piece, 0);
-            let read = reader.read(&mut state.kept[known..]);
-            let read = match read {
-                Ok(read) => read,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
-                    state.kept.truncate(known);
-                    self.purse.give_back(piece as u64);
-                    continue;
-                }
-                Err(error) => {
-                    state.kept.truncate(known);
-                    self.purse.give_back(piece as u64);
-                    let fault = stream::fault(error);
-                    state.source = Source::Broken(fault.clone());
-                    return Err(fault);
-                }
-            };
-            state.kept.truncate(known + read);
-            self.purse.give_back((piece - read) as u64);
-            if let Err(fault) = self.purse.inflate(read) {
-                state.source = Source::Broken(fault.clone());
-                return Err(fault);
-            }
-            let reached = state.start + state.kept.len() as u64;
-            if self.size.is_some_and(|size| reached > size) {
-                let fault = Fault::corrupt("it goes on after the size its container gives it");
-                state.source = Source::Broken(fault.clone());
-                return Err(fault);
-            }
-            if read == 0 {
-                state.source = Source::Ended;
-                if self.size.is_some_and(|size| reached < size) {
-                    let fault = Fault::new(GapReason::Truncated, "it ends before the size its container gives it");
-                    state.source = Source::Broken(fault.clone());
-                    return Err(fault);
-                }
-            }
+        let reached = self.reached();
+        let until = |end: u64| usize::try_from(end.saturating_sub(reached)).unwrap_or(usize::MAX);
+        // Whoever reads the head alone pays for it alone.
+        let wanted = if reached == 0 { until(end).min(PIECE) } else { PIECE };
+        let room = wanted.min(size.map_or(usize::MAX, until));
+        self.held.more(room as u64)?;
+        self.kept.resize(self.kept.len() + room, 0);
+        Ok(room)
+    }
+
+    /// Fills the last `room` bytes as far as one read goes; says whether there was anything.
+    fn fill(&mut self, room: usize, purse: &Purse) -> Result<bool, Fault> {
+        let known = self.kept.len().saturating_sub(room);
+        let read = match (&mut self.source, self.kept.get_mut(known..)) {
+            (Source::Open(reader), Some(into)) => uninterrupted(reader, into),
+            _ => Ok(0),
+        };
+        let count = read.as_ref().map_or(0, |read| *read);
+        self.kept.truncate(known + count);
+        self.held.less((room - count) as u64);
+        read?;
+        purse.inflate(count)?;
+        Ok(count > 0)
+    }
+
+    /// Looks whether anything follows what should be all.
+    fn end(&mut self) -> Result<(), Fault> {
+        let Source::Open(reader) = &mut self.source else { return Ok(()) };
+        match uninterrupted(reader, &mut [0])? {
+            0 => Ok(()),
+            _ => Err(Fault::corrupt("it goes on after the size its container gives it")),
         }
-        Ok(())
+    }
+}
+
+/// What one read gives.
+fn uninterrupted(reader: &mut dyn Read, into: &mut [u8]) -> Result<usize, Fault> {
+    loop {
+        match reader.read(into) {
+            Ok(read) => return Ok(read.min(into.len())),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(stream::fault(error)),
+        }
     }
 }
 
@@ -120,7 +179,7 @@ impl File for Lazy<'_> {
         }
         let mut state = self.state.borrow_mut();
         self.advance(&mut state, u64::MAX)?;
-        Ok(state.start + state.kept.len() as u64)
+        Ok(state.reached())
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, Fault> {
@@ -145,11 +204,5 @@ impl File for Lazy<'_> {
     fn forget(&self, before: u64) {
         let mut state = self.state.borrow_mut();
         state.forgotten = state.forgotten.max(before);
-    }
-}
-
-impl Drop for Lazy<'_> {
-    fn drop(&mut self) {
-        self.purse.give_back(self.state.get_mut().kept.len() as u64);
     }
 }

@@ -4,11 +4,14 @@
 //! member is a [`File`] that is read, and inflated, only as far as somebody asks. What it may cost is in a [`Purse`].
 
 mod ar;
+mod bytes;
 mod cab;
+mod checked;
 mod compressed;
 mod cpio;
 mod damage;
 mod executable;
+mod frames;
 mod iso;
 mod lazy;
 mod part;
@@ -19,6 +22,8 @@ mod sniff;
 mod squashfs;
 mod stream;
 mod tar;
+mod window;
+mod zeros;
 mod zip;
 
 pub use compressed::peek;
@@ -60,24 +65,37 @@ pub fn open(format: Format, name: &[u8], file: &dyn File, purse: &Purse, each: &
         Format::Rpm => rpm::members(file, purse, each),
         Format::Cab => cab::members(file, purse, each),
         Format::SevenZip => sevenz::members(file, purse, each),
+        // Many files begin with zeros; one that is called so is one.
+        Format::Iso if !is_called(name, b".iso") && !iso::is_one(file)? => Ok(()),
         Format::Iso => iso::members(file, purse, each),
         Format::Squashfs => squashfs::members(file, purse, each),
         Format::SelfExtracting => executable::members(file, purse, each),
     }
 }
 
+/// No link leads further; what is longer and calls itself one is a file, and by some readers taken for one.
+const LONGEST_LINK: u64 = 4 << 10;
+
+fn is_called(name: &[u8], ending: &[u8]) -> bool {
+    name.len().checked_sub(ending.len()).and_then(|at| name.get(at..)).is_some_and(|it| it.eq_ignore_ascii_case(ending))
+}
+
 /// The path of a member as every container gives it: `/` first, no `./` before it, no `/` behind it.
 fn rooted(name: &[u8]) -> Vec<u8> {
+    [b"/", bare(name)].concat()
+}
+
+/// The same without the first `/`.
+fn bare(name: &[u8]) -> &[u8] {
     let mut name = name;
     loop {
         name = match name {
             [b'/', rest @ ..] | [b'.', b'/', rest @ ..] => rest,
             [rest @ .., b'/'] => rest,
             b"." => b"",
-            _ => break,
+            _ => return name,
         };
     }
-    [b"/", name].concat()
 }
 
 #[cfg(test)]

@@ -8,12 +8,19 @@ pub struct Part<'a> {
     file: &'a dyn File,
     start: u64,
     size: u64,
+    /// Must the file remember what lies before it?
+    pinned: bool,
 }
 
 impl<'a> Part<'a> {
-    /// `size` bytes of `file` from `start` on.
+    /// `size` bytes of `file` from `start` on. Whoever lets go of what it has read of them lets go of all before.
     pub fn of(file: &'a dyn File, start: u64, size: u64) -> Self {
-        Self { file, start, size }
+        Self { file, start, size, pinned: false }
+    }
+
+    /// The same, where what lies before may still be read.
+    pub(super) fn pinned(file: &'a dyn File, start: u64, size: u64) -> Self {
+        Self { file, start, size, pinned: true }
     }
 }
 
@@ -41,7 +48,9 @@ impl File for Part<'_> {
     }
 
     fn forget(&self, before: u64) {
-        self.file.forget(self.start.saturating_add(before.min(self.size)));
+        if !self.pinned {
+            self.file.forget(self.start.saturating_add(before.min(self.size)));
+        }
     }
 }
 

@@ -34,7 +34,7 @@ impl Default for Limits {
             depth: 8,
             ratio: 200,
             members: 5_000_000,
-            memory: 128 << 20,
+            memory: 192 << 20,
             time: Duration::from_secs(30 * 60),
             paranoid: false,
         }
@@ -74,6 +74,8 @@ impl Memory {
 
 /// What all threads together may keep without asking.
 const ALL_LITTLE: u64 = 64 << 20;
+/// How often an archive may go on as another one that is compressed: each reads through all before it.
+const DEEPEST: u32 = 16;
 
 /// What is left for one file of the place and everything inside it.
 #[derive(Debug)]
@@ -85,6 +87,7 @@ pub struct Purse {
     inflated: Cell<u64>,
     members: Cell<u64>,
     kept: Cell<u64>,
+    deep: Cell<u32>,
     /// Is it the one that has much?
     much: Cell<bool>,
 }
@@ -100,6 +103,7 @@ impl Purse {
             inflated: Cell::new(0),
             members: Cell::new(0),
             kept: Cell::new(0),
+            deep: Cell::new(0),
             much: Cell::new(false),
         }
     }
@@ -120,7 +124,7 @@ impl Purse {
         if self.members.get() > self.limits.members {
             return Err(limit(format!("more than {} members (--most-members)", self.limits.members)));
         }
-        if self.members.get().is_multiple_of(1024) { self.time() } else { Ok(()) }
+        if self.members.get().is_multiple_of(256) { self.time() } else { Ok(()) }
     }
 
     /// Pays for `bytes` that were inflated.
@@ -135,7 +139,8 @@ impl Purse {
         self.time()
     }
 
-    fn time(&self) -> Result<(), Fault> {
+    /// Is there time left? Asked by everything that pays for nothing else.
+    pub(super) fn time(&self) -> Result<(), Fault> {
         if self.began.elapsed() > self.limits.time {
             let seconds = self.limits.time.as_secs();
             return Err(limit(format!("it takes longer than {seconds} s (--most-seconds)")));
@@ -143,8 +148,23 @@ impl Purse {
         Ok(())
     }
 
-    /// Keeps `bytes` more in memory, until they are given back.
-    pub(super) fn keep(&self, bytes: u64) -> Result<(), Fault> {
+    /// Goes one archive deeper, until what this gives is dropped.
+    pub(super) fn deeper(&self) -> Result<Deeper<'_>, Fault> {
+        if self.deep.get() >= DEEPEST {
+            return Err(limit(format!("archives follow each other more than {DEEPEST} deep")));
+        }
+        self.deep.set(self.deep.get() + 1);
+        Ok(Deeper(self))
+    }
+
+    /// Keeps `bytes` in memory, until what this gives is dropped.
+    pub(super) fn hold(&self, bytes: u64) -> Result<Held<'_>, Fault> {
+        let mut held = Held { purse: self, bytes: 0 };
+        held.more(bytes)?;
+        Ok(held)
+    }
+
+    fn keep(&self, bytes: u64) -> Result<(), Fault> {
         let kept = self.kept.get().saturating_add(bytes);
         if kept > self.limits.memory {
             let memory = self.limits.memory >> 20;
@@ -158,12 +178,55 @@ impl Purse {
         Ok(())
     }
 
-    /// Gives back what was kept.
-    pub(super) fn give_back(&self, bytes: u64) {
+    fn give_back(&self, bytes: u64) {
         self.kept.set(self.kept.get().saturating_sub(bytes));
         if self.kept.get() <= self.memory.little && self.much.replace(false) {
             self.memory.free();
         }
+    }
+}
+
+/// Memory that is kept, and given back when this is dropped: also where a reader panics.
+#[derive(Debug)]
+pub(super) struct Held<'p> {
+    purse: &'p Purse,
+    bytes: u64,
+}
+
+impl<'p> Held<'p> {
+    /// Nothing so far.
+    pub(super) fn none(purse: &'p Purse) -> Self {
+        Self { purse, bytes: 0 }
+    }
+
+    /// Keeps `bytes` more.
+    pub(super) fn more(&mut self, bytes: u64) -> Result<(), Fault> {
+        self.purse.keep(bytes)?;
+        self.bytes = self.bytes.saturating_add(bytes);
+        Ok(())
+    }
+
+    /// Gives back `bytes` of it.
+    pub(super) fn less(&mut self, bytes: u64) {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        self.purse.give_back(bytes);
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.purse.give_back(self.bytes);
+    }
+}
+
+/// An archive that another one goes on as is open.
+#[derive(Debug)]
+pub(super) struct Deeper<'p>(&'p Purse);
+
+impl Drop for Deeper<'_> {
+    fn drop(&mut self) {
+        self.0.deep.set(self.0.deep.get().saturating_sub(1));
     }
 }
 

@@ -1,5 +1,8 @@
 //! Which container a file is, by its first bytes; by its name only where bytes alone do not say.
 
+use super::bytes::{le16, le32};
+use super::frames::is_skipped;
+
 /// A kind of container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -38,7 +41,7 @@ pub enum Codec {
     Zstd,
     /// bzip2.
     Bzip2,
-    /// lz4 frames.
+    /// lz4 frames, also those from before there were any.
     Lz4,
     /// The format before xz, told by its name.
     Lzma,
@@ -70,7 +73,7 @@ impl Format {
 /// The container that a file called `name` is, which begins with `head` (its first 4 KiB, or all of it).
 ///
 /// Programs are said to be [`Format::SelfExtracting`] only where [`super::open`] finds something behind them; an ISO image
-/// shows only behind its head, so it is told by its name or by 512 zeros.
+/// shows only behind its head, so it is told by its name or by 512 zeros. What only begins with zeros has no members then.
 pub fn sniff(name: &[u8], head: &[u8]) -> Option<Result<Format, NotOpened>> {
     let ends = |ending: &str| {
         name.len() > ending.len() && name[name.len() - ending.len()..].eq_ignore_ascii_case(ending.as_bytes())
@@ -90,21 +93,58 @@ pub fn sniff(name: &[u8], head: &[u8]) -> Option<Result<Format, NotOpened>> {
             Format::Compressed(Codec::Bzip2)
         }
         (0x04, 0x22) if head.starts_with(b"\x04\x22\x4d\x18") => Format::Compressed(Codec::Lz4),
+        (0x02, 0x21) if head.starts_with(b"\x02\x21\x4c\x18") => Format::Compressed(Codec::Lz4),
+        (0x50..=0x5f, 0x2a) if is_skipped(head) => Format::Compressed(behind_skipped(head)),
         (0x5d, 0) if ends(".lzma") || ends(".tlz") => Format::Compressed(Codec::Lzma),
         (b'7', b'z') if head.starts_with(b"7z\xbc\xaf\x27\x1c") => Format::SevenZip,
         (b'M', b'S') if head.starts_with(b"MSCF\0\0\0\0") => Format::Cab,
         (b'!', b'<') if head.starts_with(b"!<arch>\ndebian-binary") => Format::Deb,
         (0xed, 0xab) if head.starts_with(b"\xed\xab\xee\xdb") => Format::Rpm,
         (b'0', b'7') if is_cpio(head) => Format::Cpio,
-        (0xc7, 0x71) if ends(".cpio") => Format::Cpio,
+        (0xc7, 0x71) | (0x71, 0xc7) if ends(".cpio") => Format::Cpio,
         (b'h', b's') if head.starts_with(b"hsqs") => Format::Squashfs,
         (b'M', b'Z') => Format::SelfExtracting,
         (0x7f, b'E') if head.starts_with(b"\x7fELF") && head.get(8..10) == Some(b"AI") => Format::SelfExtracting,
         // An archive may begin with the script that starts it.
         (b'#', b'!') if [".jar", ".war", ".pex", ".pyz", ".zip"].iter().any(|ending| ends(ending)) => Format::Zip,
+        // Those that are only named.
+        (0x1f, 0x9d) if (9..=16).contains(&(head[2] & 0x7f)) => return named("file by compress"),
+        (b'L', b'Z') if head.starts_with(b"LZIP\x01") => return named("file by lzip"),
+        (0x89, b'L') if head.starts_with(b"\x89LZO\0\r\n\x1a\n") => return named("file by lzop"),
+        (b'x', b'a') if head.starts_with(b"xar!") => return named("xar archive"),
+        (0x60, 0xea) if is_arj(head) => return named("arj archive"),
+        (0xd0, 0xcf) if head.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") => {
+            let installs = [".msi", ".msp", ".msm"].iter().any(|ending| ends(ending));
+            return if installs { named("package of Windows Installer") } else { None };
+        }
         _ => return by_place(head, ends),
     };
     Some(Ok(known))
+}
+
+fn named(kind: &'static str) -> Option<Result<Format, NotOpened>> {
+    Some(Err(NotOpened(kind)))
+}
+
+/// What follows a frame that is to be skipped: zstd and lz4 have the same ones.
+fn behind_skipped(head: &[u8]) -> Codec {
+    let next = usize::try_from(le32(head, 4)).ok().and_then(|length| head.get(length.checked_add(8)?..));
+    match next.unwrap_or_default() {
+        [0x04, 0x22, 0x4d, 0x18, ..] | [0x02, 0x21, 0x4c, 0x18, ..] => Codec::Lz4,
+        next if is_skipped(next) && next.len() < head.len() => behind_skipped(next),
+        _ => Codec::Zstd,
+    }
+}
+
+/// arj: the size of the main header, then that of its first part, and the kind of the file, which is 2.
+fn is_arj(head: &[u8]) -> bool {
+    (30..=2600).contains(&le16(head, 2)) && (30..=64).contains(&head[4]) && head.get(10) == Some(&2)
+}
+
+/// lha: the method, such as `-lh5-`, and how long the header is.
+fn is_lha(head: &[u8]) -> bool {
+    matches!(head, [_, _, b'-', b'l', b'h' | b'z', method, b'-', ..] if method.is_ascii_alphanumeric())
+        || matches!(head, [_, _, b'-', b'p', b'm', method, b'-', ..] if method.is_ascii_alphanumeric())
 }
 
 /// Containers whose mark lies further on, and those that are only named.
@@ -127,18 +167,25 @@ fn by_place(head: &[u8], ends: impl Fn(&str) -> bool) -> Option<Result<Format, N
         (b"ITSF\x03\0\0\0", "compiled help file"),
     ];
     if let Some((_, kind)) = NAMED.iter().find(|(magic, _)| head.starts_with(magic)) {
-        return Some(Err(NotOpened(kind)));
+        return named(kind);
+    }
+    if is_lha(head) {
+        return named("lha archive");
     }
     if head.get(64..68) == Some(b"\x7f\x10\xda\xbe") {
-        return Some(Err(NotOpened("VDI disk image")));
+        return named("VDI disk image");
     }
     let zeros = || head.len() == 4096 && head[..512].iter().all(|byte| *byte == 0);
+    // The superblock of ext2 and its kin lies behind 1 KiB that is for others.
+    if head.get(1080..1082) == Some(&[0x53_u8, 0xef][..]) && zeros() {
+        return named("file system image");
+    }
     if ends(".iso") || (zeros() && !ends(".vhd")) {
         return Some(Ok(Format::Iso));
     }
     // Fixed disks have their mark at their end.
     if head.len() == 4096 && (ends(".vhd") || ends(".dmg")) {
-        return Some(Err(NotOpened("disk image")));
+        return named("disk image");
     }
     None
 }
@@ -174,5 +221,13 @@ mod tests {
         assert_eq!(sniff(b"picture.png", &head), Some(Ok(Format::Zip)));
         let head = [b"Rar!\x1a\x07\x00".as_slice(), &[0; 40]].concat();
         assert_eq!(sniff(b"x", &head), Some(Err(NotOpened("rar archive"))));
+    }
+
+    #[test]
+    fn frames_may_begin_with_one_that_is_skipped() {
+        let skipped = b"\x50\x2a\x4d\x18\x04\0\0\0rest".as_slice();
+        let told = |behind: &[u8]| sniff(b"x", &[skipped, skipped, behind, &[0; 20]].concat());
+        assert_eq!(told(b"\x28\xb5\x2f\xfd"), Some(Ok(Format::Compressed(Codec::Zstd))));
+        assert_eq!(told(b"\x04\x22\x4d\x18"), Some(Ok(Format::Compressed(Codec::Lz4))));
     }
 }

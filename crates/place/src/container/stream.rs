@@ -61,6 +61,9 @@ impl std::fmt::Display for Carried {
 
 impl std::error::Error for Carried {}
 
+/// What zstd says of a window that is larger than it may be.
+const TOO_MUCH: &str = "Frame requires too much memory";
+
 /// The fault of an error: the one that was carried, or what the reader of a format found wrong.
 pub(super) fn fault(error: Error) -> Fault {
     let kind = error.kind();
@@ -81,8 +84,15 @@ pub(super) fn fault(error: Error) -> Fault {
                 }
                 inner = one.source();
             }
-            let reason = if kind == ErrorKind::UnexpectedEof { GapReason::Truncated } else { GapReason::Corrupt };
-            Fault::new(reason, error.to_string())
+            let detail = error.to_string();
+            let reason = match kind {
+                ErrorKind::UnexpectedEof => GapReason::Truncated,
+                ErrorKind::OutOfMemory => GapReason::Limit,
+                // A window that is too large has no kind of its own.
+                _ if detail.starts_with(TOO_MUCH) => GapReason::Limit,
+                _ => GapReason::Corrupt,
+            };
+            Fault::new(reason, detail)
         }
     }
 }

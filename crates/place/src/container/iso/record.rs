@@ -1,6 +1,7 @@
 //! The records of folders, and the stretches of the image they point to.
 
 use super::volume::Naming;
+pub(super) use crate::container::bytes::number;
 use crate::container::part::Part;
 use crate::container::purse::Purse;
 use crate::tree::{Fault, File};
@@ -8,12 +9,6 @@ use ostrakon_model::GapReason;
 
 /// No record of a folder crosses from one of these into the next.
 pub(super) const SECTOR: u64 = 2048;
-
-/// The number of `length` bytes at `at`, the lowest first; 0 beyond the end.
-pub(super) fn number(bytes: &[u8], at: usize, length: usize) -> u64 {
-    let bytes = bytes.get(at..at + length).unwrap_or_default();
-    bytes.iter().rev().fold(0, |number, byte| (number << 8) | u64::from(*byte))
-}
 
 /// A stretch of the image.
 #[derive(Clone, Copy)]

@@ -8,7 +8,7 @@ use crate::tree::{Fault, File};
 use ostrakon_model::GapReason;
 
 /// The first descriptor's sector, and how many are looked at: real discs have five or so.
-const FIRST: u64 = 16;
+pub(super) const FIRST: u64 = 16;
 const MOST: u64 = 64;
 
 /// What the descriptors say.

@@ -1,8 +1,9 @@
 //! The superblock and the blocks of an image: those of its tables in a small cache, and the last blocks of content.
 
 use super::block::Packing;
+pub(super) use crate::container::bytes::number;
 use crate::container::part::Part;
-use crate::container::purse::Purse;
+use crate::container::purse::{Held, Purse};
 use crate::tree::{Fault, File};
 use ostrakon_model::GapReason;
 use std::cell::RefCell;
@@ -19,12 +20,6 @@ const FRAGMENTS: u64 = 512;
 const FRAGMENT: u64 = 16;
 /// The bit of a size that says the block is not compressed.
 const PLAIN: u64 = 1 << 24;
-
-/// The number of `length` bytes at `at`, the lowest first; 0 beyond the end.
-pub(super) fn number(bytes: &[u8], at: usize, length: usize) -> u64 {
-    let bytes = bytes.get(at..at + length).unwrap_or_default();
-    bytes.iter().rev().fold(0, |number, byte| (number << 8) | u64::from(*byte))
-}
 
 /// An open image.
 pub(super) struct Image<'a> {
@@ -43,7 +38,7 @@ pub(super) struct Image<'a> {
     fragments: u64,
     fragment_count: u64,
     cache: RefCell<Vec<(u64, Rc<Block>)>>,
-    kept: u64,
+    _held: Held<'a>,
 }
 
 /// A block of a table.
@@ -111,8 +106,7 @@ impl<'a> Image<'a> {
             return Err(Fault::corrupt("its superblock contradicts itself"));
         }
         // The cache, the two blocks of content, and one more on its way in.
-        let kept = (CACHED * BLOCK) as u64 + 3 * block_size;
-        purse.keep(kept)?;
+        let held = purse.hold((CACHED * BLOCK) as u64 + 3 * block_size)?;
         Ok(Self {
             file,
             purse,
@@ -126,7 +120,7 @@ impl<'a> Image<'a> {
             fragments: number(&head, 80, 8),
             fragment_count: number(&head, 16, 4),
             cache: RefCell::default(),
-            kept,
+            _held: held,
         })
     }
 
@@ -258,12 +252,6 @@ impl<'a> Image<'a> {
         let start = piece.position.saturating_add(within);
         Part::of(self.file, start, into.len() as u64).read_at(0, into)?;
         Ok(())
-    }
-}
-
-impl Drop for Image<'_> {
-    fn drop(&mut self) {
-        self.purse.give_back(self.kept);
     }
 }
 
