@@ -121,7 +121,7 @@ TOOLS
 archives() {
     local name
     cd "$here/archives" || return
-    for name in rspamd lynis klibc-utils; do
+    for name in lynis klibc-utils; do
         compgen -G "${name}_*.deb" >/dev/null && continue
         apt-get download --quiet=2 -o APT::Sandbox::User="$(id -un)" "$name" >/dev/null 2>&1 || lack "archive $name"
     done

@@ -18,7 +18,6 @@ MIRRORS = {
     "/srv/mirror/debian": (
         "klibc-utils_",
         "lynis_",
-        "rspamd_",
     ),
     "/srv/mirror/pypi": ("lxml-", "psutil-", "requests-"),
     "/srv/mirror/npm": ("express-", "lodash-", "react-"),

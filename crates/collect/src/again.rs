@@ -6,7 +6,7 @@ use crate::look::Sink;
 use crate::worker::{FILE_OWNER, Worker};
 use ostrakon_model::locator::encode;
 use ostrakon_model::{ArtifactKind, Name, Owner, Stamps};
-use ostrakon_place::{Entry, EntryKind, Folder, Stamp};
+use ostrakon_place::{Entry, EntryKind, Folder, Stamp, Tree};
 use std::collections::BTreeMap;
 
 /// What a thread knows of the folder it is in, where there was an earlier look or there will be a later one.
@@ -15,6 +15,8 @@ pub(crate) struct Again<'a> {
     earlier: Option<&'a Earlier>,
     /// Files changed before this second of the epoch get a stamp: one that is written while it is read gets none.
     stamped_before: Option<i64>,
+    /// Are the lists that say who owns what as they were?
+    same_owners: bool,
     remembered: Option<&'a Remembered>,
     sum: Sum,
     stamps: Stamps,
@@ -26,8 +28,8 @@ pub(crate) struct Again<'a> {
 }
 
 impl<'a> Again<'a> {
-    pub(crate) fn of(earlier: Option<&'a Earlier>, stamped_before: Option<i64>) -> Self {
-        Self { earlier, stamped_before, ..Self::default() }
+    pub(crate) fn of(earlier: Option<&'a Earlier>, stamped_before: Option<i64>, same_owners: bool) -> Self {
+        Self { earlier, stamped_before, same_owners, ..Self::default() }
     }
 
     pub(crate) fn is_on(&self) -> bool {
@@ -51,6 +53,27 @@ impl<'a> Again<'a> {
     fn is_brief(&self) -> bool {
         self.earlier.is_some_and(Earlier::is_brief) && self.stamped_before.is_none()
     }
+}
+
+/// Are the lists of packages' files in `tree` as they were in an earlier look?
+pub(crate) fn same_owners(tree: &dyn Tree, earlier: &Earlier) -> bool {
+    const FOLDERS: [&str; 6] = [
+        "/var/lib/dpkg/info",
+        "/var/lib/rpm",
+        "/usr/lib/sysimage/rpm",
+        "/usr/share/rpm",
+        "/lib/apk/db",
+        "/usr/lib/apk/db",
+    ];
+    FOLDERS.iter().all(|path| {
+        let Ok(folder) = tree.folder(path.as_bytes()) else { return earlier.of(path).is_none() };
+        let mut sum = Sum::default();
+        let read = folder.entries(&mut |entry| {
+            let stamp = if entry.kind == EntryKind::File { folder.stamp(entry.name).ok().flatten() } else { None };
+            sum.add(entry.name, entry.kind, stamp.map(|stamp| number(entry.name, &stamp)));
+        });
+        read.is_ok() && earlier.of(path).is_some_and(|known| known.is_whole(sum.number()))
+    })
 }
 
 impl<S: Sink> Worker<'_, S> {
@@ -175,7 +198,7 @@ impl<S: Sink> Worker<'_, S> {
             let name = known.path.rsplit(['/', '!']).next().unwrap_or(&known.path);
             let inside = known.path.contains('!');
             // Who owns a file can change without the file.
-            let owner = if inside || known.folder {
+            let owner = if inside || known.folder || self.again.same_owners {
                 Some(known.owner.as_str()).filter(|owner| !owner.is_empty())
             } else {
                 self.owners.of(&ostrakon_model::locator::decode(&known.path))
@@ -187,7 +210,7 @@ impl<S: Sink> Worker<'_, S> {
         for artifact in &seen.artifacts {
             let mut artifact = artifact.clone();
             let locator = artifact.locator.as_str();
-            if !locator.contains('!') && artifact.kind == ArtifactKind::Executable {
+            if !locator.contains('!') && artifact.kind == ArtifactKind::Executable && !self.again.same_owners {
                 let owner = self.owners.of(&ostrakon_model::locator::decode(locator));
                 artifact.attributes.retain(|(attribute, _)| *attribute != FILE_OWNER);
                 if let Some(owner) = owner {

@@ -1,5 +1,6 @@
 //! The one pass over a place.
 
+use crate::again::same_owners;
 use crate::collectors::COLLECTORS;
 use crate::earlier::Earlier;
 use crate::image::Image;
@@ -133,8 +134,9 @@ fn run<S: Sink>(
 ) -> (Looked, Vec<S>) {
     let router = Router::of(COLLECTORS);
     let memory = Memory::of(sinks.len());
+    let same = place.earlier.is_some_and(|earlier| same_owners(place.tree, earlier));
     let mut workers: Vec<_> =
-        sinks.into_iter().map(|sink| Worker::of(sink, place, &router, &owners, &memory, progress)).collect();
+        sinks.into_iter().map(|sink| Worker::of(sink, place, &router, &owners, &memory, progress, same)).collect();
     work(&mut workers);
     let mut looked = Looked::default();
     for meta in COLLECTORS.iter().map(|collector| collector.meta()) {

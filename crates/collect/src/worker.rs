@@ -73,6 +73,7 @@ impl<'a, S: Sink> Worker<'a, S> {
         owners: &'a Ownership<'a>,
         memory: &'a Arc<Memory>,
         progress: &'a AtomicU64,
+        same_owners: bool,
     ) -> Self {
         let context =
             Context { tree: place.tree, live: place.live, marks: place.marks, worth: place.worth, alone: false };
@@ -84,7 +85,7 @@ impl<'a, S: Sink> Worker<'a, S> {
             limits: place.limits,
             memory,
             image: place.image,
-            again: Again::of(place.earlier, place.stamped_before),
+            again: Again::of(place.earlier, place.stamped_before, same_owners),
             gaps: 0,
             progress,
             head: vec![0; HEAD],

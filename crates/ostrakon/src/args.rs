@@ -138,7 +138,7 @@ pub(crate) struct Looking {
     #[arg(long, value_name = "N", default_value_t = 5_000_000, help_heading = "Archives")]
     pub(crate) most_members: u64,
     /// How much of what is inflated may be kept in memory at a time
-    #[arg(long, value_name = "MIB", default_value_t = 128, help_heading = "Archives", value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    #[arg(long, value_name = "MIB", default_value_t = 160, help_heading = "Archives", value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
     pub(crate) most_memory: u64,
     /// How long one file may take, with all that is in it
     #[arg(long, value_name = "SECONDS", default_value_t = 1800, help_heading = "Archives")]

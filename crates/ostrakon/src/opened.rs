@@ -13,7 +13,7 @@ use ostrakon_model::{
     Artifact, Asset, AssetKind, Exclusion, FileDigest, Gap, GapReason, Locator, Look, Presences, Record, locator,
 };
 use ostrakon_place::container::Limits;
-use ostrakon_place::{Borders, BundleReader, BundleWriter, FolderTree, Tree};
+use ostrakon_place::{Borders, BundleReader, BundleWriter, FolderTree, Tree, bundle};
 use sha2::{Digest, Sha256};
 use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
@@ -161,24 +161,25 @@ impl Opened {
         // Who writes a bundle wants all that was seen; else what the dossiers at hand recognise is enough.
         let brief = self.stamped_before.get().is_none();
         let mut earlier = Earlier::new(brief);
-        let mut broken = false;
-        // Names of the place's own folders are met again; those inside containers are not.
-        let wanted = |line: &[u8]| {
-            if let Some(rest) = line.strip_prefix(br#"{"listing":{"dir":""#) {
-                return !brief && rest.iter().take_while(|byte| **byte != b'"').any(|byte| *byte == b'!');
-            }
-            !(brief && line.starts_with(br#"{"artifact":"#)) && (brief || !line.starts_with(br#"{"name":"#))
-        };
-        reader.some(&wanted, &mut |record| match record {
+        let mut broken = None;
+        let mut take = |record| match record {
             Record::Stamps(stamps) => earlier.stamps(&stamps),
             Record::Artifact(artifact) | Record::Known(artifact) => earlier.artifact(artifact),
-            Record::Name(name) => earlier.name(name),
-            Record::Listing(listing) => earlier.listing(listing),
-            Record::Gap(gap) => broken |= gap.collector == "bundle",
-            Record::Look(_) | Record::Excluded(_) | Record::Digest(_) | Record::Ending(_) => {}
-        });
-        if broken {
-            let text = format!("{} is not whole: every file is read again.", file.display());
+            Record::Name(name) if brief => earlier.name(name),
+            // Names of the place's own folders are met again; those inside containers are not.
+            Record::Listing(listing) if listing.dir.contains('!') => earlier.listing(listing),
+            Record::Gap(gap) if gap.collector == "bundle" => broken = Some(gap.detail),
+            Record::Name(_) | Record::Listing(_) | Record::Gap(_) | Record::Look(_) => {}
+            Record::Excluded(_) | Record::Digest(_) | Record::Ending(_) => {}
+        };
+        let read = if brief {
+            bundle::again(file, &mut take)
+        } else {
+            reader.records(&mut take);
+            Ok(())
+        };
+        if let Some(why) = read.err().or(broken) {
+            let text = format!("{} is not whole ({why}): every file is read again.", file.display());
             terminal::say(global, &terminal::printable(&text));
             return Ok(());
         }

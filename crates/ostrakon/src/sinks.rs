@@ -3,6 +3,7 @@
 use ostrakon_collect::Sink;
 use ostrakon_identify::{Hits, Recogniser};
 use ostrakon_model::{Artifact, ArtifactKind, Excluded, Gap, KnownName, Listing, Name, Owner, Record, Stamps};
+use ostrakon_place::bundle::Kind;
 use ostrakon_place::{BundleWriter, PlaceError};
 use std::sync::{Mutex, PoisonError};
 
@@ -96,6 +97,8 @@ pub(crate) struct Shared {
 pub(crate) struct BundleSink<'s, 'r> {
     shared: &'s Mutex<Shared>,
     lines: Vec<u8>,
+    /// Lines that a second look asks about.
+    again: Vec<u8>,
     listing: Listing,
     pub(crate) gaps: u64,
     /// What the dossiers of today recognise on the way.
@@ -110,15 +113,17 @@ const PIECE: usize = 256 << 10;
 impl<'s, 'r> BundleSink<'s, 'r> {
     pub(crate) fn of(shared: &'s Mutex<Shared>, recogniser: &'r Recogniser) -> Self {
         let known = IdentifySink::of(recogniser);
-        Self { shared, lines: Vec::new(), listing: Listing::default(), gaps: 0, known }
+        Self { shared, lines: Vec::new(), again: Vec::new(), listing: Listing::default(), gaps: 0, known }
     }
 
     fn record(&mut self, record: &Record) {
+        let again = matches!(record, Record::Known(_) | Record::Name(_) | Record::Stamps(_));
+        let lines = if again { &mut self.again } else { &mut self.lines };
         // Records are plain data: they always have a JSON form.
-        if serde_json::to_writer(&mut self.lines, record).is_ok() {
-            self.lines.push(b'\n');
+        if serde_json::to_writer(&mut *lines, record).is_ok() {
+            lines.push(b'\n');
         }
-        if self.lines.len() > PIECE {
+        if lines.len() > PIECE {
             self.flush();
         }
     }
@@ -133,10 +138,12 @@ impl<'s, 'r> BundleSink<'s, 'r> {
 
     pub(crate) fn flush(&mut self) {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = shared.writer.lines(&self.lines) {
-            shared.error = Some(error);
+        for (lines, kind) in [(&mut self.lines, Kind::All), (&mut self.again, Kind::Again)] {
+            if let Err(error) = shared.writer.lines(lines, kind) {
+                shared.error = Some(error);
+            }
+            lines.clear();
         }
-        self.lines.clear();
     }
 }
 

@@ -36,7 +36,13 @@ fn what_is_written_is_what_the_formats_ask_for() {
             let out = folder.path().join(format!("out.{format}"));
             let orders = ["--order", "bod-17-01", "--order", "ndaa-2018-1634"];
             let mut command = Command::new(program());
-            command.arg("identify").arg(&root).args(orders).args(["--quiet", "--format", format]).arg("--out").arg(&out);
+            command
+                .arg("identify")
+                .arg(&root)
+                .args(orders)
+                .args(["--quiet", "--format", format])
+                .arg("--out")
+                .arg(&out);
             assert_eq!(command.status().unwrap().code(), Some(1));
             out
         })

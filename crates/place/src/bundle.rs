@@ -14,9 +14,28 @@ pub const SUFFIX: &str = ".ostrakon";
 /// The longest line a reader takes: a listing of a folder is cut into lines far below it.
 const LONGEST_LINE: u64 = 64 << 20;
 
+/// What records are for: those of the second kind are all that a second look at the same place asks about.
+///
+/// Each kind lies in zstd frames of its own, and before each frame a skippable one (RFC 8878, 3.1.2) says what it is and how
+/// long: so a second look passes over the rest, and any zstd reader gives all lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// All that was seen.
+    All,
+    /// What is recognised, and what tells whether files have changed.
+    Again,
+}
+
+/// How a skippable frame begins, and the size of what is in ours: the kind in a byte, the length of the next frame in eight.
+const SIGN: [u8; 8] = [0x50, 0x2a, 0x4d, 0x18, 9, 0, 0, 0];
+/// How many bytes of lines a frame holds, or a little more.
+const FRAME: usize = 4 << 20;
+
 /// Writes a bundle. It appears under its name only when it is whole.
 pub struct BundleWriter {
-    out: zstd::stream::write::Encoder<'static, BufWriter<fs::File>>,
+    out: BufWriter<fs::File>,
+    all: Vec<u8>,
+    again: Vec<u8>,
     part: std::path::PathBuf,
     file: std::path::PathBuf,
 }
@@ -43,33 +62,60 @@ impl BundleWriter {
                 .write(true)
                 .create_new(true)
                 .open(&part)?;
-            let out = BufWriter::new(file);
-            zstd::stream::write::Encoder::new(out, 3)
+            Ok(BufWriter::new(file))
         };
         let out = create().map_err(|source| write_error(file, source))?;
-        let mut writer = Self { out, part, file: file.to_owned() };
+        let mut writer = Self { out, all: Vec::new(), again: Vec::new(), part, file: file.to_owned() };
         writer.record(&Record::Look(Box::new(look.clone())))?;
+        writer.frame(Kind::Again)?;
         Ok(writer)
     }
 
-    /// Adds one record.
+    /// Adds one record, for all readers.
     pub fn record(&mut self, record: &Record) -> Result<(), PlaceError> {
         let mut line = serde_json::to_vec(record).map_err(|error| write_error(&self.file, error.into()))?;
         line.push(b'\n');
-        self.lines(&line)
+        self.lines(&line, Kind::Again)
     }
 
     /// Adds lines that are records already.
-    pub fn lines(&mut self, lines: &[u8]) -> Result<(), PlaceError> {
-        self.out.write_all(lines).map_err(|source| write_error(&self.file, source))
+    pub fn lines(&mut self, lines: &[u8], kind: Kind) -> Result<(), PlaceError> {
+        let waiting = self.waiting(kind);
+        waiting.extend_from_slice(lines);
+        if waiting.len() >= FRAME { self.frame(kind) } else { Ok(()) }
+    }
+
+    fn waiting(&mut self, kind: Kind) -> &mut Vec<u8> {
+        match kind {
+            Kind::All => &mut self.all,
+            Kind::Again => &mut self.again,
+        }
+    }
+
+    /// Writes the lines that wait.
+    fn frame(&mut self, kind: Kind) -> Result<(), PlaceError> {
+        let lines = std::mem::take(self.waiting(kind));
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let mut write = || {
+            let frame = zstd::bulk::compress(&lines, 3)?;
+            self.out.write_all(&SIGN)?;
+            self.out.write_all(&[u8::from(kind == Kind::Again)])?;
+            self.out.write_all(&(frame.len() as u64).to_le_bytes())?;
+            self.out.write_all(&frame)
+        };
+        write().map_err(|source| write_error(&self.file, source))
     }
 
     /// Ends the bundle and gives it its name.
     pub fn finish(mut self, ending: &Ending) -> Result<(), PlaceError> {
+        self.frame(Kind::All)?;
         self.record(&Record::Ending(ending.clone()))?;
-        let Self { out, part, file } = self;
+        self.frame(Kind::Again)?;
+        let Self { out, part, file, .. } = self;
         let close = || {
-            let out = out.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+            let out = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
             out.sync_all()?;
             fs::rename(&part, &file)
         };
@@ -112,12 +158,7 @@ impl BundleReader {
     }
 
     /// Calls `each` for every record after the head. What cannot be read becomes one gap that hides everything.
-    pub fn records(self, each: &mut dyn FnMut(Record)) {
-        self.some(&|_| true, each);
-    }
-
-    /// The same for the records whose lines `wanted` takes; the others are not read.
-    pub fn some(mut self, wanted: &dyn Fn(&[u8]) -> bool, each: &mut dyn FnMut(Record)) {
+    pub fn records(mut self, each: &mut dyn FnMut(Record)) {
         loop {
             self.line += 1;
             let problem = match read_line(&mut self.lines) {
@@ -125,7 +166,6 @@ impl BundleReader {
                 Ok(None) => "it ends before the look did".to_owned(),
                 Ok(Some(_)) if self.ended => "it goes on after its ending".to_owned(),
                 Err(why) => why,
-                Ok(Some(line)) if !wanted(&line) => continue,
                 Ok(Some(line)) => match serde_json::from_slice::<Record>(&line) {
                     Ok(record) => {
                         self.ended = matches!(record, Record::Ending(_));
@@ -145,6 +185,60 @@ impl BundleReader {
             return;
         }
     }
+}
+
+/// Calls `each` for the records of the bundle `file` that a second look asks about, but for its head.
+///
+/// # Errors
+/// A sentence that says what is wrong with it; whoever gets one has to look at everything.
+pub fn again(file: &Path, each: &mut dyn FnMut(Record)) -> Result<(), String> {
+    let mut bytes = BufReader::new(fs::File::open(file).map_err(|error| error.to_string())?);
+    let mut ended = false;
+    let mut frames = 0;
+    loop {
+        let mut sign = [0; 17];
+        let read = fill(&mut bytes, &mut sign).map_err(|error| error.to_string())?;
+        if read == 0 {
+            return if ended { Ok(()) } else { Err("it ends before the look did".to_owned()) };
+        }
+        if read < sign.len() || sign[..8] != SIGN {
+            return Err("it was written by another version".to_owned());
+        }
+        let length = u64::from_le_bytes(sign[9..].try_into().unwrap_or_default());
+        if sign[8] == 0 {
+            let length = i64::try_from(length).map_err(|error| error.to_string())?;
+            bytes.seek_relative(length).map_err(|error| error.to_string())?;
+            continue;
+        }
+        let mut lines = Vec::new();
+        let frame = bytes.by_ref().take(length);
+        let decoder = zstd::stream::read::Decoder::new(frame).map_err(|error| error.to_string())?;
+        decoder.take(LONGEST_LINE).read_to_end(&mut lines).map_err(|error| error.to_string())?;
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            if ended || line.last() != Some(&b'\n') {
+                return Err("it ends in the middle of a record, or goes on after its ending".to_owned());
+            }
+            match serde_json::from_slice::<Record>(line).map_err(|error| error.to_string())? {
+                Record::Look(_) if frames == 0 => {}
+                record => {
+                    ended = matches!(record, Record::Ending(_));
+                    each(record);
+                }
+            }
+        }
+        frames += 1;
+    }
+}
+
+fn fill(bytes: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match bytes.read(&mut buffer[filled..])? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    Ok(filled)
 }
 
 fn read_line(lines: &mut impl BufRead) -> Result<Option<Vec<u8>>, String> {

@@ -39,7 +39,8 @@ impl Collector for Gem {
             if !folder.ends_with(b"/specifications/") && !folder.ends_with(b"/specifications/default/") {
                 return Ok(Examined::NotMine);
             }
-            let text = seen.text(LIMIT)?;
+            // Ruby writes bytes of 0 into its own strings now and then.
+            let text = String::from_utf8_lossy(&seen.whole(LIMIT)?).into_owned();
             let (gem, outcome) = specification(&text, stem);
             if let Some((name, version)) = gem {
                 out.add(library(seen.locator(), Ecosystem::Gem, &name, &version));

@@ -114,7 +114,17 @@ fn looked(root: &TempDir, limits: Limits, worth: bool) -> (Looked, Kept) {
     let tree = FolderTree::open(root.path()).unwrap();
     let (marks, borders) = (&Marks::of(Vec::new()), &Borders::default());
     let worth = &move |_: &Artifact| worth;
-    let place = Place { tree: &tree, borders, live: false, marks, limits, earlier: None, stamped_before: None, image: None, worth };
+    let place = Place {
+        tree: &tree,
+        borders,
+        live: false,
+        marks,
+        limits,
+        earlier: None,
+        stamped_before: None,
+        image: None,
+        worth,
+    };
     let (looked, mut sinks) = look(&place, vec![Kept::default()], &AtomicU64::new(0));
     (looked, sinks.remove(0))
 }
@@ -122,7 +132,17 @@ fn looked(root: &TempDir, limits: Limits, worth: bool) -> (Looked, Kept) {
 fn looked_at(root: &TempDir, path: &str, parts: &[&str]) -> (Kept, bool) {
     let tree = FolderTree::open(root.path()).unwrap();
     let (marks, borders) = (&Marks::of(Vec::new()), &Borders::default());
-    let place = Place { tree: &tree, borders, live: false, marks, limits: Limits::default(), earlier: None, stamped_before: None, image: None, worth: &|_| true };
+    let place = Place {
+        tree: &tree,
+        borders,
+        live: false,
+        marks,
+        limits: Limits::default(),
+        earlier: None,
+        stamped_before: None,
+        image: None,
+        worth: &|_| true,
+    };
     let parts: Vec<_> = parts.iter().map(|part| part.as_bytes().to_vec()).collect();
     let (_, sink, found) = look_at_file(&place, path.as_bytes(), &parts, Kept::default(), &AtomicU64::new(0));
     (sink, found)

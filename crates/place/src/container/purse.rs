@@ -34,7 +34,7 @@ impl Default for Limits {
             depth: 8,
             ratio: 200,
             members: 5_000_000,
-            memory: 192 << 20,
+            memory: 160 << 20,
             time: Duration::from_secs(30 * 60),
             paranoid: false,
         }

@@ -20,6 +20,9 @@ pub(super) fn members(file: &dyn File, purse: &Purse, each: &mut Each<'_>) -> Re
     let size = file.size()?;
     let mut head = [0; 512];
     let read = file.read_at(start, &mut head)?;
+    if read == 0 && start < size {
+        return Err(Fault::new(GapReason::Truncated, "it ends before its payload begins"));
+    }
     if read == 0 {
         // A package can hold no file at all, and no payload then.
         return match signature.said(file)? {
