@@ -50,7 +50,7 @@ impl<'a> Again<'a> {
     }
 
     /// Can whole folders be passed over? Not where every name and thing is wanted.
-    fn is_brief(&self) -> bool {
+    pub(crate) fn is_brief(&self) -> bool {
         self.earlier.is_some_and(Earlier::is_brief) && self.stamped_before.is_none()
     }
 }

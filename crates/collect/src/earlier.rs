@@ -18,6 +18,12 @@ pub(crate) struct Seen {
     pub(crate) names: Vec<KnownName>,
 }
 
+/// How much a collector saw, by its place in the registry.
+pub(crate) type Count = (u16, u64);
+
+/// How much was seen in the file of this name.
+type OfFile = (Box<str>, Box<[Count]>);
+
 /// What was seen in the files of one folder. A large place has many folders: each takes little memory.
 #[derive(Debug, Default)]
 pub(crate) struct Remembered {
@@ -26,7 +32,7 @@ pub(crate) struct Remembered {
     /// The numbers of its files.
     each: Box<[u64]>,
     /// Of files by name: how much was seen, by place of the collector in the registry.
-    counts: Box<[(Box<str>, Box<[(u16, u64)]>)]>,
+    counts: Box<[OfFile]>,
     /// By the file's own locator.
     pub(crate) files: BTreeMap<String, Seen>,
 }
@@ -54,15 +60,10 @@ impl Earlier {
     /// Takes in the stamps of a folder.
     pub fn stamps(&mut self, stamps: &Stamps) {
         let folder = self.folders.entry(key(&stamps.dir)).or_default();
-        let digits = |digits: &[u8]| u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok();
-        folder.all = digits(stamps.all.as_bytes());
-        folder.each = stamps.each.as_bytes().chunks_exact(16).filter_map(digits).collect();
-        let place = |id: &str| COLLECTORS.iter().position(|collector| collector.meta().id == id);
-        let counts = stamps.counts.iter().map(|(name, counts)| {
-            let places = counts.iter().filter_map(|(id, count)| Some((u16::try_from(place(id)?).ok()?, *count)));
-            (name.as_str().into(), places.collect())
-        });
-        folder.counts = counts.collect();
+        folder.all = hexadecimal(stamps.all.as_bytes());
+        folder.each = stamps.each.as_bytes().chunks_exact(16).filter_map(hexadecimal).collect();
+        let of_file = |(name, counts): (&String, &BTreeMap<String, u64>)| (name.as_str().into(), placed(counts));
+        folder.counts = stamps.counts.iter().map(of_file).collect();
     }
 
     /// Takes in an artifact.
@@ -103,14 +104,24 @@ impl Remembered {
     }
 
     /// How much was seen in the file called `name`, by place of the collector in the registry.
-    pub(crate) fn counts(&self, name: &str) -> &[(u16, u64)] {
+    pub(crate) fn counts(&self, name: &str) -> &[Count] {
         self.counts.iter().find(|(known, _)| **known == *name).map_or(&[], |(_, counts)| counts)
     }
 
     /// How much was seen in all of its files.
-    pub(crate) fn all_counts(&self) -> impl Iterator<Item = &(u16, u64)> {
+    pub(crate) fn all_counts(&self) -> impl Iterator<Item = &Count> {
         self.counts.iter().flat_map(|(_, counts)| counts)
     }
+}
+
+fn hexadecimal(digits: &[u8]) -> Option<u64> {
+    u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+/// Counts by place of the collector instead of its name.
+fn placed(counts: &BTreeMap<String, u64>) -> Box<[Count]> {
+    let place = |id: &String| COLLECTORS.iter().position(|collector| collector.meta().id == id);
+    counts.iter().filter_map(|(id, count)| Some((u16::try_from(place(id)?).ok()?, *count))).collect()
 }
 
 /// The file of a locator that goes on inside it.

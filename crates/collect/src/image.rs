@@ -76,11 +76,12 @@ impl Image {
             let mut first = [0];
             let small = content.size().is_ok_and(|size| size <= LARGEST_JSON) && member.kind == EntryKind::File;
             let starts = small && content.read_at(0, &mut first).is_ok_and(|read| read == 1);
-            if starts && matches!(first, [b'{' | b'[']) {
-                if let (Ok(bytes), Ok(path)) = (content.read_all(LARGEST_JSON), std::str::from_utf8(member.path)) {
-                    kept += bytes.len();
-                    texts.insert(path.to_owned(), bytes);
-                }
+            if starts
+                && matches!(first, [b'{' | b'['])
+                && let (Ok(bytes), Ok(path)) = (content.read_all(LARGEST_JSON), std::str::from_utf8(member.path))
+            {
+                kept += bytes.len();
+                texts.insert(path.to_owned(), bytes);
             }
             ControlFlow::Continue(())
         });
@@ -163,11 +164,13 @@ impl Image {
         if let std::collections::hash_map::Entry::Vacant(entry) = seen.entry(key) {
             entry.insert(layer);
             self.kinds.insert(key, member.kind);
-            if member.kind == EntryKind::File && is_told_by(member.path) && self.kept_bytes < MOST_KEPT {
-                if let Ok(bytes) = content.read_all((MOST_KEPT - self.kept_bytes) as u64) {
-                    self.kept_bytes += bytes.len();
-                    self.kept.insert(member.path.to_vec(), bytes);
-                }
+            if member.kind == EntryKind::File
+                && is_told_by(member.path)
+                && self.kept_bytes < MOST_KEPT
+                && let Ok(bytes) = content.read_all((MOST_KEPT - self.kept_bytes) as u64)
+            {
+                self.kept_bytes += bytes.len();
+                self.kept.insert(member.path.to_vec(), bytes);
             }
         }
     }

@@ -46,11 +46,10 @@ impl<S: Sink> Worker<'_, S> {
         match sniff(at.name(), head) {
             None => {}
             Some(Err(NotOpened(kind))) => self.not_opened(at, Fault::new(GapReason::ArchiveNotOpened, kind)),
-            Some(Ok(format)) => {
-                if self.is_worth_it(format, at, head) {
-                    self.open(format, at, file, &[]);
-                }
+            Some(Ok(format)) if self.is_worth_it(format, at, head) => {
+                self.open(format, at, file, &[]);
             }
+            Some(Ok(_)) => {}
         }
     }
 

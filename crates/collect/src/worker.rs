@@ -214,7 +214,9 @@ impl<'a, S: Sink> Worker<'a, S> {
             meta.id.clone_into(&mut artifact.collector);
             // What a database below some folder of this place registers is not installed on this asset.
             artifact.copy = at.copy || !root.is_empty();
+            // A second look tells only what is recognised: nobody asks whose the rest is.
             if artifact.kind == ArtifactKind::Executable
+                && (!self.again.is_brief() || (self.context.worth)(&artifact))
                 && let Some(owner) = at.owner.or_else(|| self.owner(at))
             {
                 artifact.push(FILE_OWNER, owner);

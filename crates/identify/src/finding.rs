@@ -266,8 +266,8 @@ fn grade(making: &[&Evidence], presence: Presence) -> Grade {
     if of(Grade::Confirmed).next().is_some() {
         return Grade::Confirmed;
     }
-    let family = |it: &&Evidence| it.attribute.name().split('.').next().unwrap_or_default();
-    let types: BTreeSet<&str> = of(Grade::Probable).map(|it| family(it)).collect();
+    let family = |it: &&&Evidence| it.attribute.name().split('.').next().unwrap_or_default();
+    let types: BTreeSet<&str> = of(Grade::Probable).map(|it| family(&it)).collect();
     // Who makes a thing writes all that it says of itself: of one thing two marks are one, but for a signature's.
     let places: BTreeSet<&Locator> = of(Grade::Probable).map(|it| &it.locator).collect();
     let agree = types.len() > 1 && (places.len() > 1 || types.contains("signature"));

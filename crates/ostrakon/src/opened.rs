@@ -502,9 +502,12 @@ fn limits(looking: &Looking) -> Limits {
     }
 }
 
+/// A file of this machine, and the parts that lead to a place inside it.
+type PartedPlace = (PathBuf, Vec<Vec<u8>>);
+
 /// A place that is one file, or lies in one: the file, and what leads into it, part by part. A locator of an earlier look
 /// can be given as it was printed.
-fn file_place(place: &Path) -> Result<Option<(PathBuf, Vec<Vec<u8>>)>, CommandError> {
+fn file_place(place: &Path) -> Result<Option<PartedPlace>, CommandError> {
     let whole = |path: &Path| std::fs::canonicalize(path).ok().filter(|path| path.is_file());
     if let Some(path) = whole(place) {
         return Ok(Some((path, Vec::new())));

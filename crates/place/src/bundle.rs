@@ -195,6 +195,8 @@ pub fn again(file: &Path, each: &mut dyn FnMut(Record)) -> Result<(), String> {
     let mut bytes = BufReader::new(fs::File::open(file).map_err(|error| error.to_string())?);
     let mut ended = false;
     let mut frames = 0;
+    let (mut packed, mut lines) = (Vec::new(), Vec::with_capacity(FRAME + FRAME / 4));
+    let mut decoder = zstd::bulk::Decompressor::new().map_err(|error| error.to_string())?;
     loop {
         let mut sign = [0; 17];
         let read = fill(&mut bytes, &mut sign).map_err(|error| error.to_string())?;
@@ -210,10 +212,13 @@ pub fn again(file: &Path, each: &mut dyn FnMut(Record)) -> Result<(), String> {
             bytes.seek_relative(length).map_err(|error| error.to_string())?;
             continue;
         }
-        let mut lines = Vec::new();
-        let frame = bytes.by_ref().take(length);
-        let decoder = zstd::stream::read::Decoder::new(frame).map_err(|error| error.to_string())?;
-        decoder.take(LONGEST_LINE).read_to_end(&mut lines).map_err(|error| error.to_string())?;
+        packed.clear();
+        bytes.by_ref().take(length.min(LONGEST_LINE)).read_to_end(&mut packed).map_err(|error| error.to_string())?;
+        lines.clear();
+        // A frame says how much it holds; none of ours holds more than its longest line beyond what a frame is cut at.
+        let size = zstd::zstd_safe::get_frame_content_size(&packed).ok().flatten().unwrap_or_default();
+        lines.reserve(usize::try_from(size.min(LONGEST_LINE + FRAME as u64)).unwrap_or_default());
+        decoder.decompress_to_buffer(&packed, &mut lines).map_err(|error| error.to_string())?;
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
             if ended || line.last() != Some(&b'\n') {
                 return Err("it ends in the middle of a record, or goes on after its ending".to_owned());

@@ -191,8 +191,11 @@ fn unreadable(fault: Fault, found: &mut Found) -> Fault {
     fault
 }
 
-/// What lies before the signature that a load command names, and the signature; none where it has no bytes.
-fn signed(file: &dyn File, commands: &Commands, command: &[u8]) -> Result<Option<(Range<u64>, Vec<u8>)>, Fault> {
+/// What lies before a signature, and the signature.
+type Signature = (Range<u64>, Vec<u8>);
+
+/// The signature that a load command names; none where it has no bytes.
+fn signed(file: &dyn File, commands: &Commands, command: &[u8]) -> Result<Option<Signature>, Fault> {
     let short = || Fault::corrupt("its signature's load command is too short");
     let number = |at| commands.layout.u32(command, at).map(u64::from).ok_or_else(short);
     let (start, length) = (number(8)?, number(12)?);

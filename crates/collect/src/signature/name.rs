@@ -32,8 +32,11 @@ const NAMES: [(&[u8], &str); 16] = [
     (&[9, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 25], "DC"),
 ];
 
-/// The attributes of a name: what each is, and its value. Those of one inner list belong together.
-fn attributes(name: Element<'_>) -> Result<Vec<Vec<(&[u8], Element<'_>)>>, String> {
+/// One attribute of a name: what it is, and its value.
+type Attribute<'a> = (&'a [u8], Element<'a>);
+
+/// The attributes of a name. Those of one inner list belong together.
+fn attributes(name: Element<'_>) -> Result<Vec<Vec<Attribute<'_>>>, String> {
     if name.content.len() > LONGEST {
         return Err(format!("a name of more than {} KiB", LONGEST >> 10));
     }
