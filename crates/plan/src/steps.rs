@@ -157,7 +157,8 @@ fn steps(it: &Evidence, finding: &Finding, saved: &[String], folders: &BTreeSet<
         let step = Step::Quarantine { path: path.to_owned(), sha256: None };
         return if whole && sure { vec![(2, 3, step)] } else { Vec::new() };
     }
-    if !inside.is_empty() {
+    // A certificate or a line of a list has a number in its file, not a path in it.
+    if inside.starts_with("!/") {
         return Vec::new();
     }
     let package = |manager| {
