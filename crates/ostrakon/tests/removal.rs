@@ -164,8 +164,8 @@ fn a_running_machine_goes_the_whole_way_and_back() {
 fn a_product_that_comes_back_to_life_is_no_success() {
     let way = booted(&["--clean"]);
     fixture("troubled-debs.sh", &[], &way.folder.join("debs"));
-    copy(&way.folder.join("debs/kesl-postrm-respawns.deb"), &way.folder.join("bind/kesl.deb"));
-    let commands = "dpkg -i /mnt/ostrakon/kesl.deb >log 2>&1; state; plan; does 1 remove --plan plan.json; state";
+    copy(&way.folder.join("debs/kesl-postrm-respawns.deb"), &way.root.join("root/kesl.deb"));
+    let commands = "dpkg -i kesl.deb >log 2>&1; rm kesl.deb; state; plan; does 1 remove --plan plan.json; state";
     let alive = live(&way, &format!("{commands}; grep -c '^still there' said"));
     assert_eq!(alive, "active\ninactive\n1\ninactive\ninactive\n1\n1\n");
     // In a root of another machine, too, nothing that the scripts started may be left behind a success.

@@ -127,7 +127,7 @@ fn asset(input: &Input<'_>, about: &About, plan: &mut Plan) {
     let names = [about.asset.id.as_str(), about.asset.name.as_str()];
     let left =
         |finding: &Finding, reason: String| Left { asset: about.asset.id.clone(), finding: planned(finding), reason };
-    let mut own: Vec<&Finding> = Vec::new();
+    let (mut own, mut nested): (Vec<&Finding>, Vec<&Finding>) = (Vec::new(), Vec::new());
     for judged in input.findings.iter().filter(|judged| judged.finding.asset == about.asset.id && judged.counts()) {
         let finding = &judged.finding;
         let product = product_of(finding);
@@ -135,10 +135,8 @@ fn asset(input: &Input<'_>, about: &About, plan: &mut Plan) {
             plan.left.push(left(finding, format!("{} lets it stay until {}: {}", it.by, it.until, it.because)));
         } else if !matches!(about.asset.kind, AssetKind::Host | AssetKind::Tree) {
             plan.left.push(left(finding, in_no_machine(about.asset.kind)));
-        } else if let Some((outer, _)) = finding.root.split_once('!') {
-            let why =
-                format!("it lies in {outer}, which nobody changes from outside: replace or delete that as a whole");
-            plan.left.push(left(finding, why));
+        } else if finding.root.contains('!') {
+            nested.push(finding);
         } else if !finding.root.is_empty() {
             let root = &finding.root;
             plan.left.push(left(
@@ -149,16 +147,9 @@ fn asset(input: &Input<'_>, about: &About, plan: &mut Plan) {
             own.push(finding);
         }
     }
-    if own.is_empty() {
-        return;
-    }
     let controls = controls(input, &own);
     let staying = input.findings.iter().map(|judged| &judged.finding).filter(|finding| {
-        // What is left for lying in an archive does not keep the archive from going as a whole.
-        let excepted = || input.planning.excepts(&finding.id, &product_of(finding), names, input.today).is_some();
-        finding.asset == about.asset.id
-            && plan.left.iter().any(|left| left.finding.id == finding.id)
-            && (!finding.root.contains('!') || excepted())
+        finding.asset == about.asset.id && plan.left.iter().any(|left| left.finding.id == finding.id)
     });
     let spared: BTreeSet<String> = staying
         .flat_map(|finding| &finding.evidence)
@@ -174,6 +165,16 @@ fn asset(input: &Input<'_>, about: &About, plan: &mut Plan) {
     for (id, reason) in steps.left {
         if let Some(finding) = own.iter().find(|finding| finding.id == id) {
             plan.left.push(left(finding, reason));
+        }
+    }
+    for finding in nested {
+        let outer = finding.root.split('!').next().unwrap_or_default();
+        if steps::goes_with(&mut steps.actions, outer, &finding.id) {
+            own.push(finding);
+        } else {
+            let why =
+                format!("it lies in {outer}, which nobody changes from outside: replace or delete that as a whole");
+            plan.left.push(left(finding, why));
         }
     }
     own.retain(|finding| steps.actions.iter().any(|action| action.findings.contains(&finding.id)));

@@ -86,6 +86,15 @@ pub(crate) fn of(findings: &[&Finding], dossiers: &BTreeMap<String, Dossier>, sp
     Steps { actions: actions.collect(), left }
 }
 
+/// Whether an action moves the archive at `outer` away as a whole: it then serves the finding that lies in it, too.
+pub(crate) fn goes_with(actions: &mut [Action], outer: &str, finding: &str) -> bool {
+    let moves = |step: &Step| matches!(step, Step::Quarantine { path, .. } if path == outer || is_below(outer, path));
+    let Some(action) = actions.iter_mut().find(|action| moves(&action.step)) else { return false };
+    action.findings.push(finding.to_owned());
+    action.findings.sort();
+    true
+}
+
 /// The place of a product among the vendor's, as its dossier numbers the commands: the product before its agent.
 fn order(finding: &Finding, dossiers: &BTreeMap<String, Dossier>) -> u32 {
     let removals = dossiers.get(&finding.vendor).into_iter().flat_map(|dossier| &dossier.removals);
