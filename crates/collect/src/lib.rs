@@ -4,6 +4,7 @@
 //! file once, and hands it to those who want it. Whatever could not be read becomes a gap that says what it could hide.
 
 mod again;
+mod ahead;
 pub mod collector;
 mod collectors;
 pub mod earlier;

@@ -391,6 +391,8 @@ const INERT: &[&str] = &[
     "tmpl",
     "sql",
     "tasty",
+    // Stubs of classes, as every JDK has them by the ten thousand, and signatures that lie beside what they sign.
+    "sig",
     "kotlin_module",
     "kotlin_metadata",
     "kotlin_builtins",

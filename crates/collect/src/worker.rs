@@ -2,6 +2,7 @@
 //! to the sink.
 
 use crate::again::Again;
+use crate::ahead::{Ahead, Window};
 use crate::collector::{Context, HEAD, Out, Outcome, Seen};
 use crate::collectors::COLLECTORS;
 use crate::image::Image;
@@ -13,7 +14,6 @@ use ostrakon_model::{ArtifactKind, Attribute, Excluded, Exclusion, Gap, GapReaso
 use ostrakon_place::container::{Limits, Memory, Purse};
 use ostrakon_place::{Entry, EntryKind, Fault, File, Folder, Visitor};
 use sha2::{Digest, Sha256};
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,6 +33,7 @@ pub(crate) struct Worker<'a, S> {
     pub(crate) gaps: u64,
     progress: &'a AtomicU64,
     head: Vec<u8>,
+    window: Window,
     folder_wanted: Vec<Wanted>,
     pub(crate) bytes: Vec<u8>,
     pub(crate) text: String,
@@ -89,6 +90,7 @@ impl<'a, S: Sink> Worker<'a, S> {
             gaps: 0,
             progress,
             head: vec![0; HEAD],
+            window: Window::default(),
             folder_wanted: Vec::new(),
             bytes: Vec::new(),
             text: String::new(),
@@ -176,7 +178,8 @@ impl<'a, S: Sink> Worker<'a, S> {
 
     /// Lets everyone in `wanted` look at a file, and goes into it where it is a container.
     pub(crate) fn examine(&mut self, at: &At<'_>, file: &dyn File, head: &[u8], wanted: &[Wanted]) {
-        let counted = Counted { file, head, bytes: Cell::new(0) };
+        let window = if at.depth == 0 { std::mem::take(&mut self.window) } else { Window::off() };
+        let counted = Ahead::of(file, head, window);
         // Computed once, and only where somebody recognises what was seen in the file.
         let mut digest = None;
         for Wanted { collector, root } in wanted {
@@ -194,8 +197,10 @@ impl<'a, S: Sink> Worker<'a, S> {
             self.deliver(*collector, out, outcome, at, digest.as_ref(), root);
         }
         self.enter(at, &counted, head);
+        let (bytes, window) = counted.end();
         if at.depth == 0 {
-            self.looked.bytes_read += counted.bytes.get();
+            self.looked.bytes_read += bytes;
+            self.window = window;
         }
     }
 
@@ -292,39 +297,6 @@ fn sha256(file: &dyn File) -> Result<String, Fault> {
         }
         hash.update(&buffer[..read]);
         at += read as u64;
-    }
-}
-
-/// A file that is not read twice where it was read already, and that counts what is read of it beyond its head.
-struct Counted<'a> {
-    file: &'a dyn File,
-    head: &'a [u8],
-    bytes: Cell<u64>,
-}
-
-impl File for Counted<'_> {
-    fn size(&self) -> Result<u64, Fault> {
-        self.file.size()
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, Fault> {
-        let known =
-            usize::try_from(offset).ok().and_then(|start| self.head.get(start..start.checked_add(buffer.len())?));
-        if let Some(known) = known {
-            buffer.copy_from_slice(known);
-            return Ok(known.len());
-        }
-        let read = self.file.read_at(offset, buffer)?;
-        self.bytes.set(self.bytes.get() + read as u64);
-        Ok(read)
-    }
-
-    fn is_random(&self) -> bool {
-        self.file.is_random()
-    }
-
-    fn forget(&self, before: u64) {
-        self.file.forget(before);
     }
 }
 
