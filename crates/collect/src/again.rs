@@ -7,6 +7,7 @@ use crate::worker::{FILE_OWNER, Worker};
 use ostrakon_model::locator::encode;
 use ostrakon_model::{ArtifactKind, Name, Owner, Stamps};
 use ostrakon_place::{Entry, EntryKind, Folder, Stamp, Tree};
+use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
 
 /// What a thread knows of the folder it is in, where there was an earlier look or there will be a later one.
@@ -18,6 +19,8 @@ pub(crate) struct Again<'a> {
     /// Are the lists that say who owns what as they were?
     same_owners: bool,
     remembered: Option<&'a Remembered>,
+    /// The numbers of its files, once one of them is asked for.
+    numbers: Option<FxHashSet<u64>>,
     sum: Sum,
     stamps: Stamps,
     /// Must some file be read again in any case?
@@ -42,8 +45,11 @@ impl<'a> Again<'a> {
             return;
         }
         self.remembered = self.earlier.and_then(|earlier| earlier.of(dir));
+        self.numbers = None;
         self.sum = Sum::default();
-        self.stamps = Stamps { dir: dir.to_owned(), ..Stamps::default() };
+        if self.stamped_before.is_some() {
+            self.stamps = Stamps { dir: dir.to_owned(), ..Stamps::default() };
+        }
         self.partly = false;
         self.names.clear();
         self.entries.clear();
@@ -113,7 +119,7 @@ impl<S: Sink> Worker<'_, S> {
             self.counts[0] += entries.len() as u64;
             let files = entries.iter().filter(|(_, kind, _)| *kind != EntryKind::Folder).count();
             self.met(files as u64);
-            for seen in remembered.files.values() {
+            for seen in remembered.all_seen() {
                 self.tell(seen, true);
             }
             remembered.all_counts().for_each(|count| self.count(*count));
@@ -134,12 +140,15 @@ impl<S: Sink> Worker<'_, S> {
             return;
         }
         let file = stamp.map(|stamp| number(entry.name, &stamp));
-        let known = self.again.remembered.filter(|remembered| file.is_some_and(|file| remembered.has(file)));
+        let known = self.again.remembered.filter(|remembered| {
+            let numbers = self.again.numbers.get_or_insert_with(|| remembered.numbers());
+            file.is_some_and(|file| numbers.contains(&file))
+        });
         let counts = if let Some(remembered) = known {
             let text = self.text.clone();
             let counts = remembered.counts(&encode(entry.name));
             self.inside(path, |worker| {
-                if let Some(seen) = remembered.files.get(&text) {
+                if let Some(seen) = remembered.seen(&text) {
                     worker.tell(seen, false);
                 }
                 counts.iter().for_each(|count| worker.count(*count));
@@ -168,7 +177,8 @@ impl<S: Sink> Worker<'_, S> {
     fn stamped(&mut self, file: Option<u64>) {
         use std::fmt::Write;
         match file {
-            Some(file) => drop(write!(self.again.stamps.each, "{file:016x}")),
+            Some(file) if self.again.stamped_before.is_some() => drop(write!(self.again.stamps.each, "{file:016x}")),
+            Some(_) => {}
             None => self.again.partly = true,
         }
     }

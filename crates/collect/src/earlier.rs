@@ -4,9 +4,9 @@
 use crate::collectors::COLLECTORS;
 use ostrakon_model::{Artifact, KnownName, Listing, Stamps};
 use ostrakon_place::{EntryKind, Stamp};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use twox_hash::XxHash3_64;
 
 /// What was seen in one file, or of one name.
 #[derive(Debug, Default)]
@@ -29,12 +29,19 @@ type OfFile = (Box<str>, Box<[Count]>);
 pub(crate) struct Remembered {
     /// The number of all of it.
     all: Option<u64>,
-    /// The numbers of its files.
-    each: Box<[u64]>,
+    /// The numbers of its files, as they were written: in most folders nobody asks for one of them.
+    each: Box<str>,
+    /// In most folders nothing.
+    more: Option<Box<More>>,
+}
+
+/// What was seen in them besides.
+#[derive(Debug, Default)]
+struct More {
     /// Of files by name: how much was seen, by place of the collector in the registry.
     counts: Box<[OfFile]>,
     /// By the file's own locator.
-    pub(crate) files: BTreeMap<String, Seen>,
+    files: BTreeMap<String, Seen>,
 }
 
 /// An earlier look.
@@ -54,16 +61,18 @@ impl Earlier {
     fn at(&mut self, locator: &str) -> &mut Seen {
         let file = file_of(locator);
         let folder = self.folders.entry(key(folder_of(file))).or_default();
-        folder.files.entry(file.to_owned()).or_default()
+        folder.more.get_or_insert_default().files.entry(file.to_owned()).or_default()
     }
 
     /// Takes in the stamps of a folder.
-    pub fn stamps(&mut self, stamps: &Stamps) {
+    pub fn stamps(&mut self, stamps: Stamps) {
         let folder = self.folders.entry(key(&stamps.dir)).or_default();
         folder.all = hexadecimal(stamps.all.as_bytes());
-        folder.each = stamps.each.as_bytes().chunks_exact(16).filter_map(hexadecimal).collect();
+        folder.each = stamps.each.into_boxed_str();
         let of_file = |(name, counts): (&String, &BTreeMap<String, u64>)| (name.as_str().into(), placed(counts));
-        folder.counts = stamps.counts.iter().map(of_file).collect();
+        if !stamps.counts.is_empty() {
+            folder.more.get_or_insert_default().counts = stamps.counts.iter().map(of_file).collect();
+        }
     }
 
     /// Takes in an artifact.
@@ -93,9 +102,9 @@ impl Earlier {
 }
 
 impl Remembered {
-    /// Is the file that has this number now as it was then?
-    pub(crate) fn has(&self, number: u64) -> bool {
-        self.each.contains(&number)
+    /// The numbers of the files that need not be read again while they have them.
+    pub(crate) fn numbers(&self) -> FxHashSet<u64> {
+        self.each.as_bytes().chunks_exact(16).filter_map(hexadecimal).collect()
     }
 
     /// Is everything in the folder as it was, if all of it has this number now?
@@ -105,12 +114,23 @@ impl Remembered {
 
     /// How much was seen in the file called `name`, by place of the collector in the registry.
     pub(crate) fn counts(&self, name: &str) -> &[Count] {
-        self.counts.iter().find(|(known, _)| **known == *name).map_or(&[], |(_, counts)| counts)
+        let counts = self.more.as_ref().and_then(|more| more.counts.iter().find(|(known, _)| **known == *name));
+        counts.map_or(&[], |(_, counts)| counts)
     }
 
     /// How much was seen in all of its files.
     pub(crate) fn all_counts(&self) -> impl Iterator<Item = &Count> {
-        self.counts.iter().flat_map(|(_, counts)| counts)
+        self.more.iter().flat_map(|more| &more.counts).flat_map(|(_, counts)| counts)
+    }
+
+    /// What was seen in the file of this locator.
+    pub(crate) fn seen(&self, file: &str) -> Option<&Seen> {
+        self.more.as_ref()?.files.get(file)
+    }
+
+    /// What was seen in all of its files.
+    pub(crate) fn all_seen(&self) -> impl Iterator<Item = &Seen> {
+        self.more.iter().flat_map(|more| more.files.values())
     }
 }
 
@@ -138,45 +158,41 @@ fn folder_of(path: &str) -> &str {
 }
 
 fn key(path: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    path.hash(&mut hasher);
-    hasher.finish()
+    XxHash3_64::oneshot(path.as_bytes())
 }
 
 /// The number that stands for a file of this name in its folder, as its stamp has it.
 pub(crate) fn number(name: &[u8], stamp: &Stamp) -> u64 {
-    // In one piece: the hasher takes longer over many.
-    let mut bytes = [0; 48];
+    // In one piece: the hasher takes longer over many. No system has names of more than 255 bytes, but some tree may.
+    let mut bytes = [0; 48 + 256];
     let (modified, changed) = (stamp.modified, stamp.changed);
     let numbers = [stamp.device, stamp.inode, stamp.size, modified.0.cast_unsigned(), changed.0.cast_unsigned()];
     for (part, number) in bytes.chunks_exact_mut(8).zip(numbers) {
         part.copy_from_slice(&number.to_le_bytes());
     }
     bytes[40..44].copy_from_slice(&modified.1.to_le_bytes());
-    bytes[44..].copy_from_slice(&changed.1.to_le_bytes());
-    let mut hasher = DefaultHasher::new();
-    hasher.write(&bytes);
-    hasher.write(name);
-    hasher.finish()
+    bytes[44..48].copy_from_slice(&changed.1.to_le_bytes());
+    match bytes.get_mut(48..48 + name.len()) {
+        Some(room) => {
+            room.copy_from_slice(name);
+            XxHash3_64::oneshot(&bytes[..48 + name.len()])
+        }
+        None => XxHash3_64::oneshot(&[&bytes[..48], name].concat()),
+    }
 }
 
-/// The number that stands for a whole folder, entry by entry.
+/// The number that stands for a whole folder, entry by entry: a polynomial of the numbers of its entries.
 #[derive(Debug, Default)]
-pub(crate) struct Sum(DefaultHasher);
+pub(crate) struct Sum(u64);
 
 impl Sum {
     /// Adds an entry; of a file the number that stands for it.
     pub(crate) fn add(&mut self, name: &[u8], kind: EntryKind, file: Option<u64>) {
-        match file {
-            Some(file) => self.0.write_u64(file),
-            None => {
-                self.0.write_u64(kind as u64);
-                name.hash(&mut self.0);
-            }
-        }
+        let number = file.unwrap_or_else(|| XxHash3_64::oneshot_with_seed(1 + kind as u64, name));
+        self.0 = self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(number);
     }
 
     pub(crate) fn number(&self) -> u64 {
-        self.0.finish()
+        self.0
     }
 }

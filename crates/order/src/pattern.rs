@@ -57,9 +57,8 @@ impl Test {
     /// A sentence that says what cannot be compiled.
     pub fn expressions(&self, syntax: Syntax) -> Result<Vec<String>, String> {
         let each = |values: &[String], make: &dyn Fn(&str) -> Result<String, String>| -> Result<Vec<String>, String> {
-            // What people write as an expression or a pattern can be wrong; the rest is made of escaped text.
-            let free = matches!(self, Self::Regex(_) | Self::Glob(_));
-            let check = |expression| if free { compiles(expression) } else { Ok(expression) };
+            // What people write as an expression can be wrong; the rest is made of escaped text.
+            let check = |expression| if matches!(self, Self::Regex(_)) { compiles(expression) } else { Ok(expression) };
             values.iter().map(|value| make(value).and_then(check)).collect()
         };
         let path = syntax == Syntax::Path;

@@ -17,6 +17,7 @@ use ostrakon_place::{Borders, BundleReader, BundleWriter, FolderTree, Tree, bund
 use sha2::{Digest, Sha256};
 use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -36,7 +37,8 @@ pub(crate) struct Opened {
     image: OnceCell<Option<Image>>,
     /// The bundle of an earlier look at it, and what that look saw, once it was read.
     since: Option<PathBuf>,
-    earlier: OnceCell<Earlier>,
+    /// Never dropped: the program ends with it, and to give back its many small pieces one by one takes long.
+    earlier: OnceCell<ManuallyDrop<Earlier>>,
     /// Files changed before this second of the epoch are given a stamp.
     stamped_before: Cell<Option<i64>>,
 }
@@ -163,7 +165,7 @@ impl Opened {
         let mut earlier = Earlier::new(brief);
         let mut broken = None;
         let mut take = |record| match record {
-            Record::Stamps(stamps) => earlier.stamps(&stamps),
+            Record::Stamps(stamps) => earlier.stamps(stamps),
             Record::Artifact(artifact) | Record::Known(artifact) => earlier.artifact(artifact),
             Record::Name(name) if brief => earlier.name(name),
             // Names of the place's own folders are met again; those inside containers are not.
@@ -183,7 +185,7 @@ impl Opened {
             terminal::say(global, &terminal::printable(&text));
             return Ok(());
         }
-        let _ = self.earlier.set(earlier);
+        let _ = self.earlier.set(ManuallyDrop::new(earlier));
         Ok(())
     }
 
@@ -286,7 +288,7 @@ impl Opened {
             marks,
             limits: self.limits,
             image: self.image(),
-            earlier: self.earlier.get(),
+            earlier: self.earlier.get().map(|earlier| &**earlier),
             stamped_before: self.stamped_before.get(),
             worth,
         }
