@@ -8,6 +8,7 @@ mod ahead;
 pub mod collector;
 mod collectors;
 pub mod earlier;
+mod hive;
 pub mod image;
 mod json;
 mod library;

@@ -16,7 +16,7 @@ const DEB_DEPENDS: Attribute = Attribute::known("deb.depends");
 const RPM_NAME: Attribute = Attribute::known("rpm.name");
 const RPM_REQUIRES: Attribute = Attribute::known("rpm.requires");
 const PURL: Attribute = Attribute::known("purl");
-const VERSIONS: [Attribute; 10] = [
+const VERSIONS: [Attribute; 11] = [
     Attribute::known("deb.version"),
     Attribute::known("rpm.version"),
     Attribute::known("apk.version"),
@@ -25,6 +25,7 @@ const VERSIONS: [Attribute; 10] = [
     Attribute::known("snap.version"),
     Attribute::known("maven.version"),
     Attribute::known("library.version"),
+    Attribute::known("windows.uninstall.display_version"),
     Attribute::known("pe.product_version"),
     Attribute::known("pe.file_version"),
 ];

@@ -205,6 +205,7 @@ pub static ATTRIBUTES: &[AttributeInfo] = &[
     a("windows.service.display_name", Text, "display name of a Windows service"),
     a("windows.service.name", Text, "name of a Windows service"),
     a("windows.uninstall.display_name", Text, "DisplayName of an Uninstall key"),
+    a("windows.uninstall.display_version", Text, "DisplayVersion of an Uninstall key"),
     a("windows.uninstall.publisher", Text, "Publisher of an Uninstall key"),
     a("winget.id", Text, "winget package id"),
 ];

@@ -10,11 +10,11 @@ use x509_parser::prelude::{FromDer, Pem, X509Certificate};
 
 pub(crate) struct Certs;
 
-const STORE: Attribute = Attribute::known("certificate.store");
-const SUBJECT: Attribute = Attribute::known("certificate.subject");
-const COMMON_NAME: Attribute = Attribute::known("certificate.subject.common_name");
-const ORGANIZATION: Attribute = Attribute::known("certificate.subject.organization");
-const ISSUER: Attribute = Attribute::known("certificate.issuer");
+pub(super) const STORE: Attribute = Attribute::known("certificate.store");
+pub(super) const SUBJECT: Attribute = Attribute::known("certificate.subject");
+pub(super) const COMMON_NAME: Attribute = Attribute::known("certificate.subject.common_name");
+pub(super) const ORGANIZATION: Attribute = Attribute::known("certificate.subject.organization");
+pub(super) const ISSUER: Attribute = Attribute::known("certificate.issuer");
 
 const LIMIT: u64 = 64 << 20;
 
@@ -171,7 +171,7 @@ fn trusted(bytes: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
     Some(list)
 }
 
-fn certificate(der: &[u8], locator: Locator, store: &str) -> Result<Artifact, String> {
+pub(super) fn certificate(der: &[u8], locator: Locator, store: &str) -> Result<Artifact, String> {
     let (_, certificate) = X509Certificate::from_der(der).map_err(|error| error.to_string())?;
     let subject = certificate.subject();
     let mut artifact = Artifact::new(ArtifactKind::Certificate, locator, "")

@@ -56,6 +56,7 @@ registry! {
     guix::Guix,
     container_images::ContainerImages,
     certs::Certs,
+    hives::Hives,
     browser::Browser,
     accounts::Accounts,
     package_file::PackageFile,

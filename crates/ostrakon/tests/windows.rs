@@ -1,0 +1,133 @@
+//! The program on a volume of Windows that is mounted: an NTFS image with hives, signed programs, services, drivers and
+//! lookalikes, made by `tests/windows/make_image.py` with a list of what is in it. Needs root, FUSE, loop devices and the
+//! packages of `tests/windows/packages.txt`, which `ci/test` installs; elsewhere it is ignored.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use assert_cmd::cargo::CommandCargoExt;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A mounted volume, for as long as it lives.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    fn of(disk: &Path, truth: &Value, at: PathBuf) -> Self {
+        std::fs::create_dir_all(&at).unwrap();
+        let volume = truth["disk"]["partitions"].as_array().unwrap().iter().find(|it| it["name"] == "windows").unwrap();
+        let options = format!("ro,loop,offset={},sizelimit={}", volume["offset"], volume["size"]);
+        run(Command::new("mount").args(["-t", "ntfs-3g", "-o", &options]).arg(disk).arg(&at));
+        Self(at)
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+fn run(command: &mut Command) -> Vec<u8> {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+fn text<'v>(value: &'v Value, key: &str) -> &'v str {
+    value[key].as_str().unwrap_or_default()
+}
+
+/// What the program says of a folder, and its exit code.
+fn identify(place: &Path) -> (Value, Option<i32>) {
+    let mut identify = Command::cargo_bin("ostrakon").unwrap();
+    identify.arg("identify").arg(place).args(["--order", "bod-17-01", "--quiet", "--format", "json"]);
+    let output = identify.output().unwrap();
+    let answer = serde_json::from_slice(&output.stdout);
+    let said = || String::from_utf8_lossy(&output.stderr).into_owned();
+    (answer.unwrap_or_else(|error| panic!("{error}: {}", said())), output.status.code())
+}
+
+/// What ntfs-3g does not give: files that Windows packed by WOF, other streams, and what was deleted.
+const NOT_MOUNTED: [&str; 5] = ["xpress4k", "xpress16k", "lzx", "stream", "deleted"];
+
+/// Was a plant found, and of the right product? A folder stands for what lies in it, and a task for its file.
+fn is_found(plant: &Value, findings: &[Value]) -> bool {
+    let (path, key) = (text(plant, "path").to_lowercase(), text(plant, "key").to_lowercase());
+    let product = text(plant, "product");
+    let task = path.rsplit("/system32/tasks/").next().filter(|_| path.contains("/system32/tasks/"));
+    findings.iter().any(|finding| {
+        let fits = product == "any" || text(finding, "product") == product || text(plant, "grade") != "confirmed";
+        fits && finding["evidence"].as_array().unwrap().iter().any(|evidence| {
+            let at = text(evidence, "locator").to_lowercase();
+            match (at.split_once('!'), key.is_empty()) {
+                (Some((file, inside)), false) => file == path && key.starts_with(inside),
+                (Some((file, inside)), true) => {
+                    file == path || task.is_some_and(|task| inside.ends_with(&format!("tree\\{task}")))
+                }
+                (None, true) => path == at || path.starts_with(&format!("{at}/")),
+                (None, false) => false,
+            }
+        })
+    })
+}
+
+#[test]
+#[ignore = "needs root, FUSE, loop devices and ntfs-3g"]
+fn what_is_on_a_mounted_windows_volume_is_found_and_lookalikes_are_not() {
+    if !["/dev/fuse", "/dev/loop-control"].iter().all(|device| Path::new(device).try_exists().unwrap()) {
+        eprintln!("skipped: this machine has no FUSE or no loop devices");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/windows/make_image.py");
+    let images = folder.path().join("images");
+    run(Command::new("python3").arg(script).args(["--small", "--formats", "raw", "--out"]).arg(&images));
+    let truth: Value = serde_json::from_slice(&std::fs::read(images.join("truth.json")).unwrap()).unwrap();
+    let volume = Mounted::of(&images.join("disk.raw"), &truth, folder.path().join("c"));
+    let (answer, code) = identify(&volume.0);
+    assert_eq!(code, Some(1));
+    let findings = answer["findings"].as_array().unwrap();
+
+    let plants = truth["plants"].as_array().unwrap().iter();
+    let wanted = plants.filter(|plant| text(plant, "dossier") == "kaspersky" && plant["must_find"] == true);
+    // Deleted keys are in their hive all the same.
+    let here = |plant: &&Value| plant["key"].is_string() || !NOT_MOUNTED.contains(&text(plant, "state"));
+    let wanted: Vec<&Value> = wanted.filter(here).collect();
+    let missed: Vec<&str> =
+        wanted.iter().filter(|plant| !is_found(plant, findings)).map(|plant| text(plant, "id")).collect();
+    assert!(missed.is_empty(), "missed of {}: {missed:?}", wanted.len());
+    assert!(wanted.len() > 40, "{}", wanted.len());
+
+    // Files stand beside real ones here; alone, none of those that look alike is more than possible.
+    let alone = folder.path().join("alone");
+    for lookalike in truth["lookalikes"].as_array().unwrap() {
+        let (path, key) = (text(lookalike, "path").trim_start_matches('/'), text(lookalike, "key"));
+        if key.is_empty() {
+            let to = alone.join(path);
+            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+            std::fs::copy(volume.0.join(path), to).unwrap();
+            continue;
+        }
+        let at = format!("/{path}!{key}");
+        for evidence in findings.iter().flat_map(|finding| finding["evidence"].as_array().unwrap()) {
+            let same = text(evidence, "locator").eq_ignore_ascii_case(&at);
+            assert!(!same || lookalike["at_most"] == text(evidence, "grade"), "{at}: {evidence}");
+        }
+    }
+    let (answer, _) = identify(&alone);
+    let findings = answer["findings"].as_array().unwrap();
+    assert!(!findings.is_empty() && findings.iter().all(|it| text(it, "grade") == "possible"), "{findings:#?}");
+
+    // One hive that is cut off, in a copy of the folder of hives: a gap by name, and the other is read.
+    let (config, copy) = ("Windows/System32/config", folder.path().join("copy"));
+    std::fs::create_dir_all(copy.join(config)).unwrap();
+    let software = std::fs::read(volume.0.join(config).join("SOFTWARE")).unwrap();
+    std::fs::write(copy.join(config).join("SOFTWARE"), &software[..4096]).unwrap();
+    std::fs::copy(volume.0.join(config).join("SYSTEM"), copy.join(config).join("SYSTEM")).unwrap();
+    let (answer, _) = identify(&copy);
+    let gaps = answer["coverage"]["gaps"].as_array().unwrap();
+    let named = |gap: &Value| text(gap, "locator").ends_with("/SOFTWARE") && text(gap, "reason") == "corrupt";
+    assert!(gaps.iter().any(named), "{gaps:?}");
+    assert!(!answer["findings"].as_array().unwrap().is_empty());
+}
