@@ -9,7 +9,7 @@ shift
 # A group is a name and the collectors whose fixtures are its seeds.
 declare -A groups=(
     [programs]="elf pe macho go-build rust-audit"
-    [databases]="rpm certs nix guix container-images dpkg apk kmod"
+    [databases]="hives rpm certs nix guix container-images dpkg apk kmod"
     [documents]="sbom maven-pom nuget gradle browser"
     [lists]="npm npm-lock yarn pnpm pypi pypi-lock pypi-requirements conda maven cargo-lock go-mod gem composer cocoapods
         swift-package pub-lock mix homebrew accounts cron systemd init flatpak snap os-release package-file"
