@@ -7,6 +7,7 @@
 pub mod borders;
 pub mod bundle;
 pub mod container;
+pub mod disk;
 pub mod folder;
 pub mod tree;
 pub mod walk;
