@@ -48,6 +48,21 @@ fn identify(place: &Path) -> (Value, Option<i32>) {
     (answer.unwrap_or_else(|error| panic!("{error}: {}", said())), output.status.code())
 }
 
+/// Every text called `name`, however deep.
+fn texts(value: &Value, name: &str) -> Vec<String> {
+    match value {
+        Value::Object(map) => map
+            .iter()
+            .flat_map(|(key, inner)| match inner {
+                Value::String(text) if key == name => vec![text.clone()],
+                _ => texts(inner, name),
+            })
+            .collect(),
+        Value::Array(list) => list.iter().flat_map(|inner| texts(inner, name)).collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// What ntfs-3g does not give: files that Windows packed by WOF, other streams, and what was deleted.
 const NOT_MOUNTED: [&str; 5] = ["xpress4k", "xpress16k", "lzx", "stream", "deleted"];
 
@@ -98,6 +113,17 @@ fn what_is_on_a_mounted_windows_volume_is_found_and_lookalikes_are_not() {
         wanted.iter().filter(|plant| !is_found(plant, findings)).map(|plant| text(plant, "id")).collect();
     assert!(missed.is_empty(), "missed of {}: {missed:?}", wanted.len());
     assert!(wanted.len() > 40, "{}", wanted.len());
+
+    // Nothing that a plan does touches a hive: what was seen lies in it, and so does the rest of the machine.
+    let plan = folder.path().join("plan.json");
+    let mut draft = Command::cargo_bin("ostrakon").unwrap();
+    draft.args(["plan", "draft", "--order", "bod-17-01", "--quiet", "--home"]).arg(folder.path().join("home"));
+    // It waits for a policy that says what protects the machine then, and is written all the same.
+    draft.arg("--out").arg(&plan).arg(&volume.0).output().unwrap();
+    let plan: Value = serde_json::from_slice(&std::fs::read(plan).unwrap()).unwrap();
+    let targets = texts(&plan, "path");
+    let hive = |path: &&str| path.contains("/config/") || path.ends_with("NTUSER.DAT");
+    assert!(!targets.is_empty() && !targets.iter().any(|path| hive(&path.as_str())), "{targets:#?}");
 
     // Files stand beside real ones here; alone, none of those that look alike is more than possible.
     let alone = folder.path().join("alone");
