@@ -277,6 +277,48 @@ fn embedded_code_excepted_products_and_other_systems_are_left_with_a_reason() {
 }
 
 #[test]
+fn what_lies_in_an_archive_goes_with_it_or_is_left() {
+    let mut package = agent("id-pc7");
+    package.finding.evidence =
+        vec![evidence(ArtifactKind::Package, "deb.name", "klnagent64", "/srv/agent.deb!/control.tar.xz!/control")];
+    package.finding.evidence[0].presence = Presence::Dormant;
+    let inside = |archive: &str| {
+        let program = format!("{archive}!/data.tar.xz!/opt/kaspersky/klnagent64/sbin/klnagent");
+        let seen = evidence(ArtifactKind::Executable, "file.name", "klnagent", &program);
+        let mut inside = finding("id-pc7", "klnagent", vec![seen]);
+        inside.finding.id = format!("in {archive}");
+        inside.finding.root = format!("{archive}!/data.tar.xz!");
+        inside
+    };
+    let findings = [package, inside("/srv/agent.deb"), inside("/srv/other.tar")];
+    let plan = plan_on(&findings, &policy(WAIVER), TODAY, false);
+    let actions: Vec<(String, &[String])> =
+        plan.assets[0].actions.iter().map(|it| (it.step.name(), it.findings.as_slice())).collect();
+    let both = ["in /srv/agent.deb".to_owned(), "klnagent@id-pc7".to_owned()];
+    assert_eq!(actions, [("/srv/agent.deb".to_owned(), both.as_slice())]);
+    let left: Vec<&str> = plan.left.iter().map(|left| left.finding.id.as_str()).collect();
+    assert_eq!(left, ["in /srv/other.tar"]);
+}
+
+#[test]
+fn a_number_in_a_file_is_no_path_in_an_archive_and_a_hive_is_never_moved() {
+    let anchor = "/usr/local/share/ca-certificates/web.crt";
+    let certificate = evidence(
+        ArtifactKind::Certificate,
+        "certificate.subject.common_name",
+        "Kaspersky Web Anti-Virus",
+        &format!("{anchor}!1"),
+    );
+    let hive = "/Windows/System32/config/SOFTWARE!KasperskyLab";
+    let key = evidence(ArtifactKind::RegistryKey, "windows.registry.key", "HKLM\\SOFTWARE\\KasperskyLab", hive);
+    let service = evidence(ArtifactKind::Service, "windows.service.name", "AVP", hive);
+    let plan = plan_on(&[finding("id-pc7", "kes", vec![certificate, key, service])], &policy(WAIVER), TODAY, false);
+    let steps: Vec<String> =
+        plan.assets[0].actions.iter().map(|it| format!("{} {}", it.step.word(), it.step.name())).collect();
+    assert_eq!(steps, [format!("remove-certificate {anchor}")]);
+}
+
+#[test]
 fn what_may_stay_is_not_moved_with_what_goes() {
     let mut agent = agent("id-pc7");
     let folder = |path: &str| evidence(ArtifactKind::File, "file.path", path, path);
