@@ -35,8 +35,8 @@ static META: Meta = Meta {
     what: "Files of the Windows registry (SOFTWARE, SYSTEM, NTUSER.DAT) with their logs: uninstall keys in both views and of \
            every user, products of Windows Installer, services, drivers and their altitudes, scheduled tasks, classic event logs, Security Center, \
            trusted certificates, keys of vendors, and of all these what was deleted and can still be read.",
-    cannot_see: "Hives in other places, such as backups; keys that say what was run (ShimCache, BAM, Amcache); whether what a key names is on the disk; keys more than two \
-                 levels below SOFTWARE that no dossier speaks of.",
+    cannot_see: "Hives in other places, such as backups; keys that say what was run (ShimCache, BAM, Amcache); whether what a key names is on the disk; what is registered \
+                 below Classes; keys more than two levels below SOFTWARE that no dossier speaks of.",
     attributes: &[
         DISPLAY_NAME,
         PUBLISHER,
