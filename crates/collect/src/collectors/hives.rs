@@ -129,30 +129,36 @@ impl Kind {
 
     fn read(self, hive: &Hive, found: &mut Found<'_, '_>) -> Result<(), Broken> {
         let root = hive.root()?;
+        // Each part is tried, whatever became of those before it; the first fault is the one that is told.
         match self {
             Self::Software => {
-                for (view, path) in [("", ""), ("WOW6432Node\\", "WOW6432Node")] {
-                    if let Some(software) = root.key(path)? {
-                        programs::read(software, view, found)?;
-                    }
-                }
                 programs::deleted(hive, found);
-                machine::security_center(root, found)?;
-                machine::tasks(root, found)?;
-                machine::certificates(root, "", found)?;
                 deleted(hive, found);
-                keys(root, "HKLM\\SOFTWARE", "", 1, found)
+                let narrow = root.key("WOW6432Node");
+                let narrow = narrow.and_then(|it| it.map_or(Ok(()), |it| programs::read(it, "WOW6432Node\\", found)));
+                let parts = [
+                    programs::read(root, "", found),
+                    narrow,
+                    machine::security_center(root, found),
+                    machine::tasks(root, found),
+                    machine::certificates(root, "", found),
+                    keys(root, "HKLM\\SOFTWARE", "", 1, found),
+                ];
+                parts.into_iter().collect()
             }
             Self::System => {
                 services::deleted(hive, found);
                 services::read(root, found)
             }
             Self::User => {
-                let Some(software) = root.key("Software")? else { return Ok(()) };
-                programs::read(software, "Software\\", found)?;
                 programs::deleted(hive, found);
-                machine::certificates(software, "Software\\", found)?;
-                keys(software, "HKCU\\Software", "Software\\", 1, found)
+                let Some(software) = root.key("Software")? else { return Ok(()) };
+                let parts = [
+                    programs::read(software, "Software\\", found),
+                    machine::certificates(software, "Software\\", found),
+                    keys(software, "HKCU\\Software", "Software\\", 1, found),
+                ];
+                parts.into_iter().collect()
             }
         }
     }

@@ -40,9 +40,9 @@ impl Collector for OsRelease {
 
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
         let other = match seen.name() {
-            b"SYSTEM" | b"system" | b"ntoskrnl.exe" => {
-                Some("a Windows system: of its own records only the registry is read by this version, no Store package and no trace")
-            }
+            b"SYSTEM" | b"system" | b"ntoskrnl.exe" => Some(
+                "a Windows system: of its own records only the registry is read by this version, no Store package and no trace",
+            ),
             b"SystemVersion.plist" => {
                 Some("a macOS system: its receipts and other records are not read by this version")
             }

@@ -51,11 +51,15 @@ const STORES: &str = "Microsoft\\SystemCertificates";
 
 /// Certificates in the stores below the key `software`, whose path in the hive is `view`.
 pub(super) fn certificates(software: Key<'_>, view: &str, found: &mut Found<'_, '_>) -> Result<(), Broken> {
-    for (store, title) in [("ROOT", "Windows root"), ("CA", "Windows intermediate"), ("AuthRoot", "Windows third-party root")] {
+    for (store, title) in
+        [("ROOT", "Windows root"), ("CA", "Windows intermediate"), ("AuthRoot", "Windows third-party root")]
+    {
         let Some(list) = software.key(&format!("{STORES}\\{store}\\Certificates"))? else { continue };
         for key in list.keys()? {
             let Some(blob) = key.value("Blob")? else { continue };
-            let locator = found.artifact(ArtifactKind::Certificate, &format!("{view}{STORES}\\{store}\\Certificates\\{}", key.name())).locator;
+            let locator = found
+                .artifact(ArtifactKind::Certificate, &format!("{view}{STORES}\\{store}\\Certificates\\{}", key.name()))
+                .locator;
             let read = content(&blob.data).ok_or_else(|| "no certificate in its blob".to_owned());
             match read.and_then(|der| certs::certificate(der, locator.clone(), title)) {
                 Ok(certificate) => found.out.add(certificate),

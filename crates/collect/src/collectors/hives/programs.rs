@@ -22,7 +22,8 @@ pub(super) fn read(software: Key<'_>, view: &str, found: &mut Found<'_, '_>) -> 
     if let Some(upgrades) = software.key(UPGRADES)? {
         for key in upgrades.keys()? {
             // Empty ones are left by what was removed.
-            let Some(code) = unpacked(&key.name()).filter(|_| key.values().is_ok_and(|values| !values.is_empty())) else {
+            let Some(code) = unpacked(&key.name()).filter(|_| key.values().is_ok_and(|values| !values.is_empty()))
+            else {
                 continue;
             };
             let artifact = found.artifact(ArtifactKind::Package, &format!("{view}{UPGRADES}\\{}", key.name()));
