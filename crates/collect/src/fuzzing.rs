@@ -20,7 +20,6 @@ pub fn file(input: &[u8]) {
     let tree = One { path: &path, content };
     let place = Place {
         tree: &tree,
-        borders: &Borders::default(),
         live: false,
         marks: &marks,
         earlier: None,

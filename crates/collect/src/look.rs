@@ -10,16 +10,14 @@ use crate::router::Router;
 use crate::worker::Worker;
 use ostrakon_model::{Artifact, Excluded, Gap, Name, Stamps};
 use ostrakon_place::container::{Limits, Memory};
-use ostrakon_place::{Borders, Tree, walk};
+use ostrakon_place::{Borders, FolderTree, Tree, walk};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 
 /// Where to look and how.
 pub struct Place<'a> {
     /// The files.
-    pub tree: &'a dyn Tree,
-    /// Where the walk stops.
-    pub borders: &'a Borders,
+    pub tree: &'a (dyn Tree + Sync),
     /// Is it the running machine?
     pub live: bool,
     /// Bytes that some indicator asks for in executables.
@@ -97,12 +95,18 @@ pub fn look_at_host<S: Sink>(place: &Place<'_>, sink: S) -> (Looked, S) {
     (looked, sinks.remove(0))
 }
 
-/// Looks at the files of `place` with one thread per sink and gives the sinks back. `progress` counts files as they are
-/// met.
-pub fn look<S: Sink>(place: &Place<'_>, sinks: Vec<S>, progress: &AtomicU64) -> (Looked, Vec<S>) {
+/// Looks at the files of `place`, which is `tree` within `borders`, with one thread per sink and gives the sinks back.
+/// `progress` counts files as they are met.
+pub fn look<S: Sink>(
+    place: &Place<'_>,
+    tree: &FolderTree,
+    borders: &Borders,
+    sinks: Vec<S>,
+    progress: &AtomicU64,
+) -> (Looked, Vec<S>) {
     let owners = Ownership::of_tree(Some(place.image.map_or(place.tree, |image| image)));
     run(place, owners, sinks, progress, |workers| {
-        *workers = walk(place.tree, place.borders, std::mem::take(workers));
+        *workers = walk(tree, borders, std::mem::take(workers));
     })
 }
 
@@ -116,7 +120,7 @@ pub fn look_at_file<S: Sink>(
     progress: &AtomicU64,
 ) -> (Looked, S, bool) {
     let mut found = false;
-    let owners = Ownership::of_tree(place.image.map(|image| image as &dyn Tree));
+    let owners = Ownership::of_tree(place.image.map(|image| image as &(dyn Tree + Sync)));
     let (looked, mut sinks) = run(place, owners, vec![sink], progress, |workers| {
         for worker in workers {
             found |= worker.alone(path, parts);

@@ -1,7 +1,7 @@
 //! Going into containers: an archive, package or image is a place of its own, and what lies in it is looked at like any
 //! other file, to any depth within the limits.
 
-use crate::collector::{Context, HEAD};
+use crate::collector::HEAD;
 use crate::collectors::archives::HIDES;
 use crate::look::Sink;
 use crate::worker::{At, Worker, guarded};
@@ -28,6 +28,7 @@ struct Inside<'n> {
     owner: Option<&'n str>,
     /// The number of the layer it is of the image that the place is.
     layer: Option<usize>,
+    tree: &'n dyn Tree,
     depth: u32,
     purse: &'n Purse,
     /// The folder that was named last.
@@ -38,6 +39,22 @@ struct Inside<'n> {
     parts: &'n [Vec<u8>],
     /// Was anything found that they lead to?
     found: bool,
+}
+
+impl<'n> Inside<'n> {
+    /// A member of which nothing is said yet.
+    fn at(&self) -> At<'n> {
+        At {
+            path: b"",
+            text: "",
+            tree: self.tree,
+            alone: false,
+            copy: self.copy,
+            owner: self.owner,
+            depth: self.depth,
+            purse: Some(self.purse),
+        }
+    }
 }
 
 impl<S: Sink> Worker<'_, S> {
@@ -154,6 +171,11 @@ impl<S: Sink> Worker<'_, S> {
             copy: at.copy || !is_java(at.name()),
             owner: owner.as_deref().or(at.owner),
             layer,
+            // Its files know no tree, and stand below no root of the place.
+            tree: match self.image {
+                Some(image) if layer.is_some() => image,
+                _ => &Nowhere,
+            },
             depth: at.depth + 1,
             purse,
             folder: String::new(),
@@ -161,16 +183,9 @@ impl<S: Sink> Worker<'_, S> {
             parts,
             found: false,
         };
-        // Its files know no tree, and stand below no root of the place.
-        let outer = self.context;
-        self.context = Context { tree: &Nowhere, live: false, alone: false, ..outer };
-        if let (Some(image), Some(_)) = (self.image, layer) {
-            self.context.tree = image;
-        }
         let result = guarded(|| {
             container::open(format, at.name(), file, purse, &mut |member, file| self.member(member, file, &mut inside))
         });
-        self.context = outer;
         if let Err(fault) = result {
             self.not_opened(at, fault);
         }
@@ -203,7 +218,7 @@ impl<S: Sink> Worker<'_, S> {
             copy = !image.shows(layer, member.path);
             owner = if copy || member.kind == EntryKind::Folder { None } else { self.owners.of(member.path) };
         }
-        let at = At { path: member.path, text: &text, copy, owner, depth: inside.depth, purse: Some(inside.purse) };
+        let at = At { path: member.path, text: &text, copy, owner, ..inside.at() };
         if rest.is_empty() {
             inside.found = true;
             self.told(member, file, &at, &mut inside.folder);
@@ -247,14 +262,7 @@ impl<S: Sink> Worker<'_, S> {
         let Some(folder) = folder.strip_suffix(b"/").filter(|folder| !folder.is_empty()) else { return };
         let mut text = std::mem::take(&mut inside.text);
         text.push_str(&encode(folder));
-        let at = At {
-            path: folder,
-            text: &text,
-            copy: inside.copy,
-            owner: inside.owner,
-            depth: inside.depth,
-            purse: Some(inside.purse),
-        };
+        let at = At { path: folder, text: &text, ..inside.at() };
         let above = text.rfind('/').unwrap_or_default();
         if inside.folder != text[..above] {
             text[..above].clone_into(&mut inside.folder);

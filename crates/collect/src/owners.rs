@@ -50,13 +50,13 @@ impl Owners {
 
 /// The owners of a tree, read when the first is asked for.
 pub(crate) struct Ownership<'a> {
-    tree: Option<&'a dyn Tree>,
+    tree: Option<&'a (dyn Tree + Sync)>,
     owners: OnceLock<Owners>,
 }
 
 impl<'a> Ownership<'a> {
     /// Of `tree`; without one nobody owns anything.
-    pub(crate) fn of_tree(tree: Option<&'a dyn Tree>) -> Self {
+    pub(crate) fn of_tree(tree: Option<&'a (dyn Tree + Sync)>) -> Self {
         Self { tree, owners: OnceLock::new() }
     }
 

@@ -7,12 +7,15 @@ use crate::collector::{Context, HEAD, Out, Outcome, Seen};
 use crate::collectors::COLLECTORS;
 use crate::image::Image;
 use crate::look::{Looked, Place, Sink};
+use crate::marks::Marks;
 use crate::owners::Ownership;
 use crate::router::{Router, Wanted};
 use ostrakon_model::locator::encode;
-use ostrakon_model::{ArtifactKind, Attribute, Excluded, Exclusion, Gap, GapReason, Locator, Name, Owner, Presences};
+use ostrakon_model::{
+    Artifact, ArtifactKind, Attribute, Excluded, Exclusion, Gap, GapReason, Locator, Name, Owner, Presences,
+};
 use ostrakon_place::container::{Limits, Memory, Purse};
-use ostrakon_place::{Entry, EntryKind, Fault, File, Folder, Visitor};
+use ostrakon_place::{Entry, EntryKind, Fault, File, Folder, Tree, Visitor};
 use sha2::{Digest, Sha256};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -24,7 +27,10 @@ pub(crate) struct Worker<'a, S> {
     pub(crate) sink: S,
     pub(crate) router: &'a Router,
     pub(crate) owners: &'a Ownership<'a>,
-    pub(crate) context: Context<'a>,
+    tree: &'a (dyn Tree + Sync),
+    live: bool,
+    marks: &'a Marks,
+    pub(crate) worth: &'a (dyn Fn(&Artifact) -> bool + Sync),
     pub(crate) limits: Limits,
     pub(crate) memory: &'a Arc<Memory>,
     pub(crate) image: Option<&'a Image>,
@@ -50,6 +56,10 @@ pub(crate) struct At<'a> {
     pub(crate) path: &'a [u8],
     /// Its locator.
     pub(crate) text: &'a str,
+    /// What lies beside it.
+    pub(crate) tree: &'a dyn Tree,
+    /// It is the place that was named itself, or a volume of the disk that this is.
+    pub(crate) alone: bool,
     /// It lies in a copy.
     pub(crate) copy: bool,
     /// The package that the container it lies in is.
@@ -76,13 +86,14 @@ impl<'a, S: Sink> Worker<'a, S> {
         progress: &'a AtomicU64,
         same_owners: bool,
     ) -> Self {
-        let context =
-            Context { tree: place.tree, live: place.live, marks: place.marks, worth: place.worth, alone: false };
         Self {
             sink,
             router,
             owners,
-            context,
+            tree: place.tree,
+            live: place.live,
+            marks: place.marks,
+            worth: place.worth,
             limits: place.limits,
             memory,
             image: place.image,
@@ -104,11 +115,27 @@ impl<'a, S: Sink> Worker<'a, S> {
         self.sink
     }
 
+    /// A file of the place, in no container.
+    fn at<'c>(&self, path: &'c [u8], text: &'c str) -> At<'c>
+    where
+        'a: 'c,
+    {
+        At { path, text, tree: self.tree, alone: false, copy: false, owner: None, depth: 0, purse: None }
+    }
+
+    fn context<'c>(&self, at: &At<'c>) -> Context<'c>
+    where
+        'a: 'c,
+    {
+        let live = self.live && at.depth == 0;
+        Context { tree: at.tree, live, marks: self.marks, worth: self.worth, alone: at.alone }
+    }
+
     pub(crate) fn host(&mut self) {
+        let place = self.at(b"", "/proc");
         for (at, collector) in COLLECTORS.iter().enumerate() {
             let mut out = Out::default();
-            let outcome = guarded(|| collector.host(&self.context, &mut out));
-            let place = At { path: b"", text: "/proc", copy: false, owner: None, depth: 0, purse: None };
+            let outcome = guarded(|| collector.host(&self.context(&place), &mut out));
             self.deliver(at, out, outcome, &place, None, b"");
         }
     }
@@ -116,8 +143,8 @@ impl<'a, S: Sink> Worker<'a, S> {
     /// Looks at the file at `path` from the root of the place alone, or at what `parts` lead to inside it. Was it there?
     pub(crate) fn alone(&mut self, path: &[u8], parts: &[Vec<u8>]) -> bool {
         let text = encode(path).into_owned();
-        let at = At { path, text: &text, copy: false, owner: None, depth: 0, purse: None };
-        let file = match self.context.tree.find(path) {
+        let at = At { alone: true, ..self.at(path, &text) };
+        let file = match self.tree.find(path) {
             Ok(file) => file,
             Err(fault) => {
                 self.unread(&text, fault);
@@ -128,7 +155,6 @@ impl<'a, S: Sink> Worker<'a, S> {
         if !parts.is_empty() {
             return self.lead(&at, file.as_ref(), parts);
         }
-        self.context.alone = true;
         self.name(&at, false);
         let mut head = vec![0; HEAD];
         match file.read_at(0, &mut head) {
@@ -163,7 +189,7 @@ impl<'a, S: Sink> Worker<'a, S> {
                 alone = !wanted.iter().any(|wanted| COLLECTORS[wanted.collector].asks_others(name));
                 if !wanted.is_empty() || crate::nested::could_be(name, &head[..read]) {
                     let (path, text) = (std::mem::take(&mut self.bytes), std::mem::take(&mut self.text));
-                    let at = At { path: &path, text: &text, copy: false, owner: None, depth: 0, purse: None };
+                    let at = self.at(&path, &text);
                     self.examine(&at, file.as_ref(), &head[..read], &wanted);
                     (self.bytes, self.text) = (path, text);
                 }
@@ -185,10 +211,10 @@ impl<'a, S: Sink> Worker<'a, S> {
         for Wanted { collector, root } in wanted {
             let mut out = Out::default();
             let root = &at.path[..*root];
-            let seen = Seen { path: at.path, text: at.text, head, file: &counted, root, context: self.context };
+            let seen = Seen { path: at.path, text: at.text, head, file: &counted, root, context: self.context(at) };
             let outcome = guarded(|| COLLECTORS[*collector].file(&seen, &mut out));
             // Inside a container the file is at hand now, and costs a second pass later.
-            if at.depth > 0 && digest.is_none() && out.artifacts.iter().any(|artifact| (self.context.worth)(artifact)) {
+            if at.depth > 0 && digest.is_none() && out.artifacts.iter().any(|artifact| (self.worth)(artifact)) {
                 digest = Some(sha256(&counted));
                 if let Some(Err(fault)) = &digest {
                     self.unread(at.text, fault.clone());
@@ -221,7 +247,7 @@ impl<'a, S: Sink> Worker<'a, S> {
             artifact.copy = at.copy || !root.is_empty();
             // A second look tells only what is recognised: nobody asks whose the rest is.
             if artifact.kind == ArtifactKind::Executable
-                && (!self.again.is_brief() || (self.context.worth)(&artifact))
+                && (!self.again.is_brief() || (self.worth)(&artifact))
                 && let Some(owner) = at.owner.or_else(|| self.owner(at))
             {
                 artifact.push(FILE_OWNER, owner);

@@ -35,7 +35,6 @@ fn looked(root: &Path, marks: &[&str]) -> (Looked, Kept) {
     let borders = &Borders::default();
     let place = Place {
         tree: &tree,
-        borders,
         live: false,
         marks,
         earlier: None,
@@ -44,7 +43,7 @@ fn looked(root: &Path, marks: &[&str]) -> (Looked, Kept) {
         limits: Limits::default(),
         worth: &|_| true,
     };
-    let (looked, mut sinks) = look(&place, vec![Kept::default()], &AtomicU64::new(0));
+    let (looked, mut sinks) = look(&place, &tree, borders, vec![Kept::default()], &AtomicU64::new(0));
     let mut kept = sinks.remove(0);
     kept.artifacts.sort_by(|one, other| (&one.locator, &one.attributes).cmp(&(&other.locator, &other.attributes)));
     kept.gaps.sort_by(|one, other| one.locator.cmp(&other.locator));

@@ -94,7 +94,6 @@ impl Opened {
         }
         let name = if live { "this machine".to_owned() } else { root.display().to_string() };
         Ok(Self {
-            borders,
             live,
             name,
             asset: looking.asset.clone(),
@@ -283,7 +282,6 @@ impl Opened {
     fn place<'a>(&'a self, marks: &'a Marks, worth: &'a (dyn Fn(&Artifact) -> bool + Sync)) -> Place<'a> {
         Place {
             tree: &self.tree,
-            borders: &self.borders,
             live: self.live,
             marks,
             limits: self.limits,
@@ -340,7 +338,7 @@ impl Opened {
         let worth = |artifact: &Artifact| recogniser.knows(artifact);
         let place = self.place(marks, &worth);
         let looked = match &self.file {
-            None => look(&place, sinks, &progress.files),
+            None => look(&place, &self.tree, &self.borders, sinks, &progress.files),
             Some((path, parts)) => {
                 let (looked, mut sink, found) =
                     look_at_file(&place, path, parts, sinks.swap_remove(0), &progress.files);
@@ -469,7 +467,8 @@ impl Opened {
         let path = locator::decode(file_of(&evidence.locator));
         let split = path.iter().rposition(|byte| *byte == b'/')?;
         let (folder, name) = (&path[..split.max(1)], &path[split + 1..]);
-        let file = self.tree.folder(folder).ok()?.open(name).ok()?;
+        let folder = self.tree.folder(folder).ok()?;
+        let file = folder.open(name).ok()?;
         let size = file.size().ok()?;
         *budget = budget.checked_sub(size)?;
         let mut hash = Sha256::new();

@@ -55,6 +55,11 @@ impl FolderTree {
         Ok(Borders::of_mounts(&table, std::os::unix::ffi::OsStrExt::as_bytes(self.path.as_os_str())))
     }
 
+    /// Opens the folder at `path`; no part of it may be a link.
+    pub(crate) fn open_folder(&self, path: &[u8]) -> Result<OpenFolder, Fault> {
+        self.open_below(path, FOLDER).map(OpenFolder).map_err(fault)
+    }
+
     fn open_below(&self, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
         let relative = relative(path);
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
@@ -104,7 +109,7 @@ fn relative(path: &[u8]) -> &[u8] {
 
 impl Tree for FolderTree {
     fn folder(&self, path: &[u8]) -> Result<Box<dyn Folder>, Fault> {
-        Ok(Box::new(OpenFolder(self.open_below(path, FOLDER).map_err(fault)?)))
+        Ok(Box::new(self.open_folder(path)?))
     }
 
     fn find(&self, path: &[u8]) -> Result<Box<dyn File>, Fault> {
@@ -123,7 +128,15 @@ impl Tree for FolderTree {
     }
 }
 
-struct OpenFolder(OwnedFd);
+/// A folder of this machine, open.
+pub(crate) struct OpenFolder(OwnedFd);
+
+impl OpenFolder {
+    /// Opens a folder of the folder, not following a link.
+    pub(crate) fn below(&self, name: &[u8]) -> Result<Self, Fault> {
+        quietly(FOLDER, |flags| rustix::fs::openat(&self.0, name, flags, Mode::empty())).map(Self).map_err(fault)
+    }
+}
 
 impl Folder for OpenFolder {
     fn entries(&self, each: &mut dyn FnMut(Entry<'_>)) -> Result<(), Fault> {
@@ -145,11 +158,6 @@ impl Folder for OpenFolder {
             each(Entry { name, kind: kind(file_type) });
         }
         Ok(())
-    }
-
-    fn folder(&self, name: &[u8]) -> Option<Result<Box<dyn Folder>, Fault>> {
-        let opened = quietly(FOLDER, |flags| rustix::fs::openat(&self.0, name, flags, Mode::empty()));
-        Some(opened.map(|folder| Box::new(OpenFolder(folder)) as Box<dyn Folder>).map_err(fault))
     }
 
     fn open(&self, name: &[u8]) -> Result<Box<dyn File>, Fault> {

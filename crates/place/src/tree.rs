@@ -4,29 +4,24 @@
 use ostrakon_model::GapReason;
 
 /// A place that holds files.
-pub trait Tree: Send + Sync {
+pub trait Tree {
     /// Opens the folder at `path`; no part of it may be a link.
-    fn folder(&self, path: &[u8]) -> Result<Box<dyn Folder>, Fault>;
+    fn folder(&self, path: &[u8]) -> Result<Box<dyn Folder + '_>, Fault>;
 
     /// Opens the file that `path` leads to. Links are followed as the system that owns the root would, inside the root.
-    fn find(&self, path: &[u8]) -> Result<Box<dyn File>, Fault>;
+    fn find(&self, path: &[u8]) -> Result<Box<dyn File + '_>, Fault>;
 
     /// What `path` leads to, links followed inside the root; `None` where there is nothing.
     fn kind(&self, path: &[u8]) -> Result<Option<EntryKind>, Fault>;
 }
 
 /// An open folder.
-pub trait Folder: Send + Sync {
+pub trait Folder {
     /// Calls `each` for every entry but `.` and `..`, in the order the system gives them.
     fn entries(&self, each: &mut dyn FnMut(Entry<'_>)) -> Result<(), Fault>;
 
-    /// Opens a folder of the folder, not following a link; nothing where the place opens folders by their paths only.
-    fn folder(&self, _name: &[u8]) -> Option<Result<Box<dyn Folder>, Fault>> {
-        None
-    }
-
     /// Opens a file of the folder without following a link and without waiting for a pipe.
-    fn open(&self, name: &[u8]) -> Result<Box<dyn File>, Fault>;
+    fn open(&self, name: &[u8]) -> Result<Box<dyn File + '_>, Fault>;
 
     /// What changes when the file of this name does, without opening it; nothing where the place does not say.
     fn stamp(&self, _name: &[u8]) -> Result<Option<Stamp>, Fault> {

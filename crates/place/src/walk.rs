@@ -1,7 +1,8 @@
-//! One parallel pass over a tree: every folder once, every entry once, no link followed, no border crossed.
+//! One parallel pass over a folder of this machine: every folder once, every entry once, no link followed, no border crossed.
 
 use crate::Borders;
-use crate::tree::{Entry, EntryKind, Fault, Folder, Tree};
+use crate::folder::{FolderTree, OpenFolder};
+use crate::tree::{Entry, EntryKind, Fault, Folder};
 use ostrakon_model::Exclusion;
 use std::sync::Arc;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -21,7 +22,7 @@ pub trait Visitor: Send {
 }
 
 /// Walks `tree` with one thread per visitor and gives the visitors back.
-pub fn walk<V: Visitor>(tree: &dyn Tree, borders: &Borders, visitors: Vec<V>) -> Vec<V> {
+pub fn walk<V: Visitor>(tree: &FolderTree, borders: &Borders, visitors: Vec<V>) -> Vec<V> {
     let queue = Queue {
         state: Mutex::new(State {
             folders: vec![Waiting { path: b"/".to_vec(), above: None }],
@@ -59,22 +60,27 @@ pub fn walk<V: Visitor>(tree: &dyn Tree, borders: &Borders, visitors: Vec<V>) ->
 /// A folder that waits to be read: where it is, and the folder above it, which is still open.
 struct Waiting {
     path: Vec<u8>,
-    above: Option<Arc<dyn Folder>>,
+    above: Option<Arc<OpenFolder>>,
 }
 
 impl Waiting {
     /// Opens it from the folder above, which costs the system less than its whole path.
-    fn open(&self, tree: &dyn Tree) -> Result<Box<dyn Folder>, Fault> {
+    fn open(&self, tree: &FolderTree) -> Result<OpenFolder, Fault> {
         let name = self.path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-        let opened = self.above.as_ref().and_then(|above| above.folder(name));
-        opened.unwrap_or_else(|| tree.folder(&self.path))
+        self.above.as_ref().map_or_else(|| tree.open_folder(&self.path), |above| above.below(name))
     }
 }
 
-fn visit(tree: &dyn Tree, borders: &Borders, visitor: &mut impl Visitor, waiting: &Waiting, found: &mut Vec<Waiting>) {
+fn visit(
+    tree: &FolderTree,
+    borders: &Borders,
+    visitor: &mut impl Visitor,
+    waiting: &Waiting,
+    found: &mut Vec<Waiting>,
+) {
     let path = waiting.path.as_slice();
-    let folder: Arc<dyn Folder> = match waiting.open(tree) {
-        Ok(folder) => folder.into(),
+    let folder = match waiting.open(tree) {
+        Ok(folder) => Arc::new(folder),
         Err(fault) => return visitor.fault(path, fault),
     };
     visitor.folder(path);

@@ -114,27 +114,17 @@ fn looked(root: &TempDir, limits: Limits, worth: bool) -> (Looked, Kept) {
     let tree = FolderTree::open(root.path()).unwrap();
     let (marks, borders) = (&Marks::of(Vec::new()), &Borders::default());
     let worth = &move |_: &Artifact| worth;
-    let place = Place {
-        tree: &tree,
-        borders,
-        live: false,
-        marks,
-        limits,
-        earlier: None,
-        stamped_before: None,
-        image: None,
-        worth,
-    };
-    let (looked, mut sinks) = look(&place, vec![Kept::default()], &AtomicU64::new(0));
+    let place =
+        Place { tree: &tree, live: false, marks, limits, earlier: None, stamped_before: None, image: None, worth };
+    let (looked, mut sinks) = look(&place, &tree, borders, vec![Kept::default()], &AtomicU64::new(0));
     (looked, sinks.remove(0))
 }
 
 fn looked_at(root: &TempDir, path: &str, parts: &[&str]) -> (Kept, bool) {
     let tree = FolderTree::open(root.path()).unwrap();
-    let (marks, borders) = (&Marks::of(Vec::new()), &Borders::default());
+    let marks = &Marks::of(Vec::new());
     let place = Place {
         tree: &tree,
-        borders,
         live: false,
         marks,
         limits: Limits::default(),
