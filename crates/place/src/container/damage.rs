@@ -5,7 +5,7 @@ use crate::tree::{Fault, File};
 use ostrakon_model::{GapReason, locator};
 
 /// A file that cannot be read.
-pub(super) struct Broken(pub(super) Fault);
+pub(crate) struct Broken(pub(crate) Fault);
 
 impl File for Broken {
     fn size(&self) -> Result<u64, Fault> {

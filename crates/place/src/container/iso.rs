@@ -32,13 +32,6 @@ const MOST_MOVED: usize = 4096;
 /// Most parts of a file: each may have 4 GiB.
 const MOST_PARTS: usize = 4096;
 
-/// Does anything say that it is an image? Files that only begin with zeros are many.
-pub(super) fn is_one(file: &dyn File) -> Result<bool, Fault> {
-    let mut mark = [0; 6];
-    let read = file.read_at(volume::FIRST * record::SECTOR, &mut mark)?;
-    Ok(read == mark.len() && matches!(&mark[1..], b"CD001" | b"BEA01" | b"NSR02" | b"NSR03"))
-}
-
 pub(super) fn members(file: &dyn File, purse: &Purse, each: &mut Each<'_>) -> Result<(), Fault> {
     let volume = Volume::find(file, purse)?;
     let mut damage = Damage::default();

@@ -9,13 +9,13 @@ mod cab;
 mod checked;
 mod compressed;
 mod cpio;
-mod damage;
+pub(crate) mod damage;
 mod executable;
 mod frames;
 mod iso;
 mod lazy;
 mod part;
-mod purse;
+pub(crate) mod purse;
 mod rpm;
 mod sevenz;
 mod sniff;
@@ -65,10 +65,10 @@ pub fn open(format: Format, name: &[u8], file: &dyn File, purse: &Purse, each: &
         Format::Rpm => rpm::members(file, purse, each),
         Format::Cab => cab::members(file, purse, each),
         Format::SevenZip => sevenz::members(file, purse, each),
-        // Many files begin with zeros; one that is called so is one.
-        Format::Iso if !is_called(name, b".iso") && !iso::is_one(file)? => Ok(()),
         Format::Iso => iso::members(file, purse, each),
         Format::Squashfs => squashfs::members(file, purse, each),
+        // A disk has volumes, not members.
+        Format::Disk(_) => Ok(()),
         Format::SelfExtracting => executable::members(file, purse, each),
     }
 }
@@ -76,7 +76,8 @@ pub fn open(format: Format, name: &[u8], file: &dyn File, purse: &Purse, each: &
 /// No link leads further; what is longer and calls itself one is a file, and by some readers taken for one.
 const LONGEST_LINK: u64 = 4 << 10;
 
-fn is_called(name: &[u8], ending: &[u8]) -> bool {
+/// Does a name end so, in letters of either case?
+pub(crate) fn is_called(name: &[u8], ending: &[u8]) -> bool {
     name.len().checked_sub(ending.len()).and_then(|at| name.get(at..)).is_some_and(|it| it.eq_ignore_ascii_case(ending))
 }
 

@@ -19,7 +19,7 @@ impl<'a> Part<'a> {
     }
 
     /// The same, where what lies before may still be read.
-    pub(super) fn pinned(file: &'a dyn File, start: u64, size: u64) -> Self {
+    pub(crate) fn pinned(file: &'a dyn File, start: u64, size: u64) -> Self {
         Self { file, start, size, pinned: true }
     }
 }

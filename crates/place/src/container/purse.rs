@@ -119,7 +119,7 @@ impl Purse {
     }
 
     /// Pays for one more member.
-    pub(super) fn member(&self) -> Result<(), Fault> {
+    pub(crate) fn member(&self) -> Result<(), Fault> {
         self.members.set(self.members.get() + 1);
         if self.members.get() > self.limits.members {
             return Err(limit(format!("more than {} members (--most-members)", self.limits.members)));
@@ -128,7 +128,7 @@ impl Purse {
     }
 
     /// Pays for `bytes` that were inflated.
-    pub(super) fn inflate(&self, bytes: usize) -> Result<(), Fault> {
+    pub(crate) fn inflate(&self, bytes: usize) -> Result<(), Fault> {
         let inflated = self.inflated.get().saturating_add(bytes as u64);
         self.inflated.set(inflated);
         let most = self.size.saturating_mul(self.limits.ratio).saturating_add(Limits::SLACK);
@@ -140,7 +140,7 @@ impl Purse {
     }
 
     /// Is there time left? Asked by everything that pays for nothing else.
-    pub(super) fn time(&self) -> Result<(), Fault> {
+    pub(crate) fn time(&self) -> Result<(), Fault> {
         if self.began.elapsed() > self.limits.time {
             let seconds = self.limits.time.as_secs();
             return Err(limit(format!("it takes longer than {seconds} s (--most-seconds)")));
@@ -149,7 +149,7 @@ impl Purse {
     }
 
     /// Goes one archive deeper, until what this gives is dropped.
-    pub(super) fn deeper(&self) -> Result<Deeper<'_>, Fault> {
+    pub(crate) fn deeper(&self) -> Result<Deeper<'_>, Fault> {
         if self.deep.get() >= DEEPEST {
             return Err(limit(format!("archives follow each other more than {DEEPEST} deep")));
         }
@@ -158,7 +158,7 @@ impl Purse {
     }
 
     /// Keeps `bytes` in memory, until what this gives is dropped.
-    pub(super) fn hold(&self, bytes: u64) -> Result<Held<'_>, Fault> {
+    pub(crate) fn hold(&self, bytes: u64) -> Result<Held<'_>, Fault> {
         let mut held = Held { purse: self, bytes: 0 };
         held.more(bytes)?;
         Ok(held)
@@ -188,26 +188,26 @@ impl Purse {
 
 /// Memory that is kept, and given back when this is dropped: also where a reader panics.
 #[derive(Debug)]
-pub(super) struct Held<'p> {
+pub(crate) struct Held<'p> {
     purse: &'p Purse,
     bytes: u64,
 }
 
 impl<'p> Held<'p> {
     /// Nothing so far.
-    pub(super) fn none(purse: &'p Purse) -> Self {
+    pub(crate) fn none(purse: &'p Purse) -> Self {
         Self { purse, bytes: 0 }
     }
 
     /// Keeps `bytes` more.
-    pub(super) fn more(&mut self, bytes: u64) -> Result<(), Fault> {
+    pub(crate) fn more(&mut self, bytes: u64) -> Result<(), Fault> {
         self.purse.keep(bytes)?;
         self.bytes = self.bytes.saturating_add(bytes);
         Ok(())
     }
 
     /// Gives back `bytes` of it.
-    pub(super) fn less(&mut self, bytes: u64) {
+    pub(crate) fn less(&mut self, bytes: u64) {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
         self.purse.give_back(bytes);
@@ -222,7 +222,7 @@ impl Drop for Held<'_> {
 
 /// An archive that another one goes on as is open.
 #[derive(Debug)]
-pub(super) struct Deeper<'p>(&'p Purse);
+pub(crate) struct Deeper<'p>(&'p Purse);
 
 impl Drop for Deeper<'_> {
     fn drop(&mut self) {

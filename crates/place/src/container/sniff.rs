@@ -2,6 +2,7 @@
 
 use super::bytes::{le16, le32};
 use super::frames::is_skipped;
+use crate::disk::Image;
 
 /// A kind of container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub enum Format {
     Iso,
     /// Squashfs: snaps, live systems.
     Squashfs,
+    /// The image of a disk or volume, opened by [`crate::disk`].
+    Disk(Image),
     /// A program with an archive behind its last section: installers, AppImages.
     SelfExtracting,
 }
@@ -65,6 +68,7 @@ impl Format {
             Self::SevenZip => "7z archive",
             Self::Iso => "ISO image",
             Self::Squashfs => "squashfs image",
+            Self::Disk(image) => image.title(),
             Self::SelfExtracting => "self-extracting program",
         }
     }
@@ -72,8 +76,8 @@ impl Format {
 
 /// The container that a file called `name` is, which begins with `head` (its first 4 KiB, or all of it).
 ///
-/// Programs are said to be [`Format::SelfExtracting`] only where [`super::open`] finds something behind them; an ISO image
-/// shows only behind its head, so it is told by its name or by 512 zeros. What only begins with zeros has no members then.
+/// Programs are said to be [`Format::SelfExtracting`] only where [`super::open`] finds something behind them; what only
+/// looks like a disk has no volumes.
 pub fn sniff(name: &[u8], head: &[u8]) -> Option<Result<Format, NotOpened>> {
     let ends = |ending: &str| {
         name.len() > ending.len() && name[name.len() - ending.len()..].eq_ignore_ascii_case(ending.as_bytes())
@@ -117,7 +121,7 @@ pub fn sniff(name: &[u8], head: &[u8]) -> Option<Result<Format, NotOpened>> {
             let installs = [".msi", ".msp", ".msm"].iter().any(|ending| ends(ending));
             return if installs { named("package of Windows Installer") } else { None };
         }
-        _ => return by_place(head, ends),
+        _ => return by_place(name, head, ends),
     };
     Some(Ok(known))
 }
@@ -148,21 +152,14 @@ fn is_lha(head: &[u8]) -> bool {
 }
 
 /// Containers whose mark lies further on, and those that are only named.
-fn by_place(head: &[u8], ends: impl Fn(&str) -> bool) -> Option<Result<Format, NotOpened>> {
+fn by_place(name: &[u8], head: &[u8], ends: impl Fn(&str) -> bool) -> Option<Result<Format, NotOpened>> {
     if head.get(257..262) == Some(b"ustar") || (ends(".tar") && is_old_tar(head)) {
         return Some(Ok(Format::Tar));
     }
-    const NAMED: [(&[u8], &str); 12] = [
+    const NAMED: [(&[u8], &str); 5] = [
         (b"Rar!\x1a\x07", "rar archive"),
-        (b"QFI\xfb", "qcow2 disk image"),
-        (b"KDMV", "VMDK disk image"),
-        (b"COWD", "VMDK disk image"),
-        (b"conectix", "VHD disk image"),
-        (b"vhdxfile", "VHDX disk image"),
-        (b"EVF\x09\x0d\x0a\xff\x00", "E01 disk image"),
         (b"MSWIM\0\0\0", "WIM image"),
         (b"sqsh", "squashfs image of another byte order"),
-        (b"LUKS\xba\xbe", "LUKS volume"),
         (b"-rom1fs-", "romfs image"),
         (b"ITSF\x03\0\0\0", "compiled help file"),
     ];
@@ -172,20 +169,15 @@ fn by_place(head: &[u8], ends: impl Fn(&str) -> bool) -> Option<Result<Format, N
     if is_lha(head) {
         return named("lha archive");
     }
-    if head.get(64..68) == Some(b"\x7f\x10\xda\xbe") {
-        return named("VDI disk image");
+    if let Some(image) = Image::of(name, head) {
+        return Some(Ok(Format::Disk(image)));
     }
-    let zeros = || head.len() == 4096 && head[..512].iter().all(|byte| *byte == 0);
-    // The superblock of ext2 and its kin lies behind 1 KiB that is for others.
-    if head.get(1080..1082) == Some(&[0x53_u8, 0xef][..]) && zeros() {
-        return named("file system image");
-    }
-    if ends(".iso") || (zeros() && !ends(".vhd")) {
+    if ends(".iso") {
         return Some(Ok(Format::Iso));
     }
-    // Fixed disks have their mark at their end.
-    if head.len() == 4096 && (ends(".vhd") || ends(".dmg")) {
-        return named("disk image");
+    // It has its mark at its end.
+    if head.len() == 4096 && ends(".dmg") {
+        return named("disk image of macOS");
     }
     None
 }
