@@ -7,7 +7,8 @@ mod again;
 mod ahead;
 pub mod collector;
 mod collectors;
-pub mod earlier;
+pub mod disks;
+mod earlier;
 mod hive;
 pub mod image;
 mod json;
@@ -31,6 +32,7 @@ mod yaml;
 
 pub use collector::{Collector, Context, Examined, Interest, Meta, Out, Outcome, Seen};
 pub use collectors::{COLLECTORS, methods};
+pub use disks::volumes;
 pub use earlier::Earlier;
 pub use image::Image;
 pub use look::{Looked, Place, Sink, look, look_at_file, look_at_host};

@@ -25,6 +25,7 @@ struct Inside<'n> {
     /// How long the first part of `text` is.
     prefix: usize,
     copy: bool,
+    deleted: bool,
     owner: Option<&'n str>,
     /// The number of the layer it is of the image that the place is.
     layer: Option<usize>,
@@ -50,6 +51,7 @@ impl<'n> Inside<'n> {
             tree: self.tree,
             alone: false,
             copy: self.copy,
+            deleted: self.deleted,
             owner: self.owner,
             depth: self.depth,
             purse: Some(self.purse),
@@ -76,7 +78,7 @@ impl<S: Sink> Worker<'_, S> {
         let format = match file.read_at(0, &mut head) {
             Ok(read) => sniff(at.name(), &head[..read]),
             Err(fault) => {
-                self.unread(at.text, fault);
+                self.unread(at, fault);
                 return true;
             }
         };
@@ -134,7 +136,7 @@ impl<S: Sink> Worker<'_, S> {
         }
         // What lies in a container is paid for by the outermost.
         if let Some(purse) = at.purse {
-            return self.members(format, at, file, parts, purse);
+            return self.opened(format, at, file, parts, purse);
         }
         let size = match file.size() {
             Ok(size) => size,
@@ -144,9 +146,16 @@ impl<S: Sink> Worker<'_, S> {
             }
         };
         let purse = Purse::of(self.limits, self.memory.clone(), size);
-        let found = self.members(format, at, file, parts, &purse);
+        let found = self.opened(format, at, file, parts, &purse);
         self.looked.bytes_inflated += purse.inflated();
         found
+    }
+
+    fn opened(&mut self, format: Format, at: &At<'_>, file: &dyn File, parts: &[Vec<u8>], purse: &Purse) -> bool {
+        match format {
+            Format::Disk(image) => self.disk(image, at, file, parts, purse),
+            format => self.members(format, at, file, parts, purse),
+        }
     }
 
     /// Does an archive lie behind a program?
@@ -162,13 +171,21 @@ impl<S: Sink> Worker<'_, S> {
         found || opened.is_err()
     }
 
-    fn members(&mut self, format: Format, at: &At<'_>, file: &dyn File, parts: &[Vec<u8>], purse: &Purse) -> bool {
+    pub(crate) fn members(
+        &mut self,
+        format: Format,
+        at: &At<'_>,
+        file: &dyn File,
+        parts: &[Vec<u8>],
+        purse: &Purse,
+    ) -> bool {
         let layer = self.image.and_then(|image| image.layer(at.text));
         let owner = crate::collectors::package_file::owner(format, file, purse);
         let mut inside = Inside {
             text: format!("{}!", at.text),
             prefix: at.text.len() + 1,
             copy: at.copy || !is_java(at.name()),
+            deleted: at.deleted,
             owner: owner.as_deref().or(at.owner),
             layer,
             // Its files know no tree, and stand below no root of the place.
@@ -275,10 +292,10 @@ impl<S: Sink> Worker<'_, S> {
     }
 
     /// Looks at what a member holds, if anybody could want it.
-    fn content(&mut self, member: &Member<'_>, file: &dyn File, at: &At<'_>) {
+    pub(crate) fn content(&mut self, member: &Member<'_>, file: &dyn File, at: &At<'_>) {
         let mut wanted = Vec::new();
         self.router.folder(&at.path[..at.path.len() - at.name().len()], &mut wanted);
-        self.router.names(at.path, at.name(), true, &mut wanted);
+        self.router.names(at.path, at.name(), member.packed, &mut wanted);
         let inert = || is_inert(at.name()) || memchr::memmem::find(at.path, b"/META-INF/services/").is_some();
         if member.packed && wanted.is_empty() && !self.limits.paranoid && inert() {
             return;
@@ -287,7 +304,7 @@ impl<S: Sink> Worker<'_, S> {
         let mut head = vec![0; if wanted.is_empty() && member.packed { 512 } else { HEAD }];
         let read = match file.read_at(0, &mut head) {
             Ok(read) => read,
-            Err(fault) => return self.unread(at.text, fault),
+            Err(fault) => return self.unread(at, fault),
         };
         self.router.by_magic(&head[..read], &mut wanted);
         let format = sniff(at.name(), &head[..read]);
@@ -299,15 +316,15 @@ impl<S: Sink> Worker<'_, S> {
             head.resize(HEAD, 0);
             length = match file.read_at(0, &mut head) {
                 Ok(read) => read,
-                Err(fault) => return self.unread(at.text, fault),
+                Err(fault) => return self.unread(at, fault),
             };
         }
         self.examine(at, file, &head[..length], &wanted);
     }
 
-    fn not_opened(&mut self, at: &At<'_>, fault: Fault) {
+    pub(crate) fn not_opened(&mut self, at: &At<'_>, fault: Fault) {
         let Fault { reason, detail, gone } = fault;
-        if !gone {
+        if !gone && !at.deleted {
             let locator = Locator(at.text.to_owned());
             self.gaps += 1;
             let mut hides = HIDES;

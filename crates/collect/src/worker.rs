@@ -12,7 +12,7 @@ use crate::owners::Ownership;
 use crate::router::{Router, Wanted};
 use ostrakon_model::locator::encode;
 use ostrakon_model::{
-    Artifact, ArtifactKind, Attribute, Excluded, Exclusion, Gap, GapReason, Locator, Name, Owner, Presences,
+    Artifact, ArtifactKind, Attribute, Excluded, Exclusion, Gap, GapReason, Locator, Name, Owner, Presence, Presences,
 };
 use ostrakon_place::container::{Limits, Memory, Purse};
 use ostrakon_place::{Entry, EntryKind, Fault, File, Folder, Tree, Visitor};
@@ -62,6 +62,8 @@ pub(crate) struct At<'a> {
     pub(crate) alone: bool,
     /// It lies in a copy.
     pub(crate) copy: bool,
+    /// It was deleted, and can still be read.
+    pub(crate) deleted: bool,
     /// The package that the container it lies in is.
     pub(crate) owner: Option<&'a str>,
     /// How many containers it lies in.
@@ -120,7 +122,17 @@ impl<'a, S: Sink> Worker<'a, S> {
     where
         'a: 'c,
     {
-        At { path, text, tree: self.tree, alone: false, copy: false, owner: None, depth: 0, purse: None }
+        At {
+            path,
+            text,
+            tree: self.tree,
+            alone: false,
+            copy: false,
+            deleted: false,
+            owner: None,
+            depth: 0,
+            purse: None,
+        }
     }
 
     fn context<'c>(&self, at: &At<'c>) -> Context<'c>
@@ -147,7 +159,7 @@ impl<'a, S: Sink> Worker<'a, S> {
         let file = match self.tree.find(path) {
             Ok(file) => file,
             Err(fault) => {
-                self.unread(&text, fault);
+                self.unread(&at, fault);
                 return true;
             }
         };
@@ -164,7 +176,7 @@ impl<'a, S: Sink> Worker<'a, S> {
                 self.router.all(path, at.name(), &head[..read], &mut wanted);
                 self.examine(&at, file.as_ref(), &head[..read], &wanted);
             }
-            Err(fault) => self.unread(&text, fault),
+            Err(fault) => self.unread(&at, fault),
         }
         true
     }
@@ -174,7 +186,7 @@ impl<'a, S: Sink> Worker<'a, S> {
         let file = match folder.open(name) {
             Ok(file) => file,
             Err(fault) => {
-                self.unread(&self.text.clone(), fault);
+                self.unread_here(fault);
                 return false;
             }
         };
@@ -196,7 +208,7 @@ impl<'a, S: Sink> Worker<'a, S> {
                 wanted.truncate(of_folder);
                 self.folder_wanted = wanted;
             }
-            Err(fault) => self.unread(&self.text.clone(), fault),
+            Err(fault) => self.unread_here(fault),
         }
         self.head = head;
         alone
@@ -204,7 +216,7 @@ impl<'a, S: Sink> Worker<'a, S> {
 
     /// Lets everyone in `wanted` look at a file, and goes into it where it is a container.
     pub(crate) fn examine(&mut self, at: &At<'_>, file: &dyn File, head: &[u8], wanted: &[Wanted]) {
-        let window = if at.depth == 0 { std::mem::take(&mut self.window) } else { Window::off() };
+        let window = if file.is_random() { std::mem::take(&mut self.window) } else { Window::off() };
         let counted = Ahead::of(file, head, window);
         // Computed once, and only where somebody recognises what was seen in the file.
         let mut digest = None;
@@ -217,7 +229,7 @@ impl<'a, S: Sink> Worker<'a, S> {
             if at.depth > 0 && digest.is_none() && out.artifacts.iter().any(|artifact| (self.worth)(artifact)) {
                 digest = Some(sha256(&counted));
                 if let Some(Err(fault)) = &digest {
-                    self.unread(at.text, fault.clone());
+                    self.unread(at, fault.clone());
                 }
             }
             self.deliver(*collector, out, outcome, at, digest.as_ref(), root);
@@ -226,8 +238,8 @@ impl<'a, S: Sink> Worker<'a, S> {
         let (bytes, window) = counted.end();
         if at.depth == 0 {
             self.looked.bytes_read += bytes;
-            self.window = window;
         }
+        self.window = window;
     }
 
     fn deliver(
@@ -245,6 +257,9 @@ impl<'a, S: Sink> Worker<'a, S> {
             meta.id.clone_into(&mut artifact.collector);
             // What a database below some folder of this place registers is not installed on this asset.
             artifact.copy = at.copy || !root.is_empty();
+            if at.deleted {
+                artifact = artifact.proving(Presence::Remnant);
+            }
             // A second look tells only what is recognised: nobody asks whose the rest is.
             if artifact.kind == ArtifactKind::Executable
                 && (!self.again.is_brief() || (self.worth)(&artifact))
@@ -256,6 +271,10 @@ impl<'a, S: Sink> Worker<'a, S> {
                 artifact.sha256 = Some(digest.clone());
             }
             self.sink.artifact(artifact);
+        }
+        // What was deleted need not be whole.
+        if at.deleted {
+            return;
         }
         for mut gap in out.gaps {
             meta.id.clone_into(&mut gap.collector);
@@ -283,9 +302,16 @@ impl<'a, S: Sink> Worker<'a, S> {
         self.counts[0] += 1;
     }
 
-    pub(crate) fn unread(&mut self, text: &str, fault: Fault) {
-        if !fault.gone {
-            self.gap(Locator(text.to_owned()), fault);
+    /// Says that the file at hand could not be read.
+    fn unread_here(&mut self, fault: Fault) {
+        let text = self.text.clone();
+        self.unread(&self.at(b"", &text), fault);
+    }
+
+    /// Says that a file could not be read. What was deleted need not be there.
+    pub(crate) fn unread(&mut self, at: &At<'_>, fault: Fault) {
+        if !fault.gone && !at.deleted {
+            self.gap(Locator(at.text.to_owned()), fault);
         }
     }
 

@@ -5,7 +5,9 @@ use crate::error::CommandError;
 use crate::looking::{Inventoried, can_be_hashed, ending, file_of, gathered, hex, inside, now};
 use crate::sinks::{BundleSink, IdentifySink, Kept, Shared};
 use crate::terminal::{self, Progress};
-use ostrakon_collect::{Earlier, Image, Looked, Marks, Place, Sink, look, look_at_file, look_at_host, methods};
+use ostrakon_collect::{
+    Earlier, Image, Looked, Marks, Place, Sink, look, look_at_file, look_at_host, methods, volumes,
+};
 use ostrakon_identify::evidence::Evidence;
 use ostrakon_identify::{Finding, Recogniser, Subject};
 use ostrakon_model::record::BUNDLE_SCHEMA;
@@ -269,7 +271,16 @@ impl Opened {
                 .map(|dossier| format!("{} {}", dossier.id, hex(&Sha256::digest(dossier.text.as_bytes()))))
                 .collect(),
             limits: format!("{:?}", self.limits),
-            layers: self.image.get().and_then(Option::as_ref).map(Image::roots).unwrap_or_default(),
+            layers: self.roots(),
+        }
+    }
+
+    /// What together is the root of the place, where that is an image: its layers, or the volumes of its disk.
+    fn roots(&self) -> Vec<Locator> {
+        match (self.image.get().and_then(Option::as_ref), &self.file) {
+            (Some(image), _) => image.roots(),
+            (None, Some((path, _))) => volumes(&self.tree, path),
+            (None, None) => Vec::new(),
         }
     }
 

@@ -1,9 +1,6 @@
-//! The program on a volume of Windows that is mounted: an NTFS image with hives, signed programs, services, drivers and
-//! lookalikes, made by `tests/windows/make_image.py` with a list of what is in it. Needs root, FUSE, loop devices and the
-//! packages of `tests/windows/packages.txt`, which `ci/test` installs; elsewhere it is ignored.
+//! A volume that is mounted by ntfs-3g, as any folder.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
+use crate::{Images, identify, images, missed, run, text, wanted};
 use assert_cmd::cargo::CommandCargoExt;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -28,26 +25,6 @@ impl Drop for Mounted {
     }
 }
 
-fn run(command: &mut Command) -> Vec<u8> {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    output.stdout
-}
-
-fn text<'v>(value: &'v Value, key: &str) -> &'v str {
-    value[key].as_str().unwrap_or_default()
-}
-
-/// What the program says of a folder, and its exit code.
-fn identify(place: &Path) -> (Value, Option<i32>) {
-    let mut identify = Command::cargo_bin("ostrakon").unwrap();
-    identify.arg("identify").arg(place).args(["--order", "bod-17-01", "--quiet", "--format", "json"]);
-    let output = identify.output().unwrap();
-    let answer = serde_json::from_slice(&output.stdout);
-    let said = || String::from_utf8_lossy(&output.stderr).into_owned();
-    (answer.unwrap_or_else(|error| panic!("{error}: {}", said())), output.status.code())
-}
-
 /// Every text called `name`, however deep.
 fn texts(value: &Value, name: &str) -> Vec<String> {
     match value {
@@ -66,27 +43,6 @@ fn texts(value: &Value, name: &str) -> Vec<String> {
 /// What ntfs-3g does not give: files that Windows packed by WOF, other streams, and what was deleted.
 const NOT_MOUNTED: [&str; 5] = ["xpress4k", "xpress16k", "lzx", "stream", "deleted"];
 
-/// Was a plant found, and of the right product? A folder stands for what lies in it, and a task for its file.
-fn is_found(plant: &Value, findings: &[Value]) -> bool {
-    let (path, key) = (text(plant, "path").to_lowercase(), text(plant, "key").to_lowercase());
-    let product = text(plant, "product");
-    let task = path.rsplit("/system32/tasks/").next().filter(|_| path.contains("/system32/tasks/"));
-    findings.iter().any(|finding| {
-        let fits = product == "any" || text(finding, "product") == product || text(plant, "grade") != "confirmed";
-        fits && finding["evidence"].as_array().unwrap().iter().any(|evidence| {
-            let at = text(evidence, "locator").to_lowercase();
-            match (at.split_once('!'), key.is_empty()) {
-                (Some((file, inside)), false) => file == path && key.starts_with(inside),
-                (Some((file, inside)), true) => {
-                    file == path || task.is_some_and(|task| inside.ends_with(&format!("tree\\{task}")))
-                }
-                (None, true) => path == at || path.starts_with(&format!("{at}/")),
-                (None, false) => false,
-            }
-        })
-    })
-}
-
 #[test]
 #[ignore = "needs root, FUSE, loop devices and ntfs-3g"]
 fn what_is_on_a_mounted_windows_volume_is_found_and_lookalikes_are_not() {
@@ -95,23 +51,16 @@ fn what_is_on_a_mounted_windows_volume_is_found_and_lookalikes_are_not() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/windows/make_image.py");
-    let images = folder.path().join("images");
-    run(Command::new("python3").arg(script).args(["--small", "--formats", "raw", "--out"]).arg(&images));
-    let truth: Value = serde_json::from_slice(&std::fs::read(images.join("truth.json")).unwrap()).unwrap();
-    let volume = Mounted::of(&images.join("disk.raw"), &truth, folder.path().join("c"));
+    let Images { folder: images, truth, .. } = images();
+    let volume = Mounted::of(&images.join("disk.raw"), truth, folder.path().join("c"));
     let (answer, code) = identify(&volume.0);
     assert_eq!(code, Some(1));
     let findings = answer["findings"].as_array().unwrap();
 
-    let plants = truth["plants"].as_array().unwrap().iter();
-    let wanted = plants.filter(|plant| text(plant, "dossier") == "kaspersky" && plant["must_find"] == true);
     // Deleted keys are in their hive all the same.
     let here = |plant: &&Value| plant["key"].is_string() || !NOT_MOUNTED.contains(&text(plant, "state"));
-    let wanted: Vec<&Value> = wanted.filter(here).collect();
-    let missed: Vec<&str> =
-        wanted.iter().filter(|plant| !is_found(plant, findings)).map(|plant| text(plant, "id")).collect();
-    assert!(missed.is_empty(), "missed of {}: {missed:?}", wanted.len());
+    let wanted: Vec<&Value> = wanted(truth).into_iter().filter(here).collect();
+    assert_eq!(missed(&wanted, findings, ""), [""; 0], "of {}", wanted.len());
     assert!(wanted.len() > 40, "{}", wanted.len());
 
     // Nothing that a plan does touches a hive: what was seen lies in it, and so does the rest of the machine.
