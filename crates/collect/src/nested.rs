@@ -129,7 +129,8 @@ impl<S: Sink> Worker<'_, S> {
                 let depth = self.limits.depth;
                 (GapReason::Limit, format!("{} in {depth} others: deeper with --depth", format.title()))
             };
-            if format != Format::SelfExtracting || self.has_archive(file) {
+            let told = !matches!(format, Format::SelfExtracting | Format::Msi);
+            if told || self.has_members(format, at.name(), file) {
                 self.not_opened(at, Fault::new(reason, detail));
             }
             return true;
@@ -158,12 +159,12 @@ impl<S: Sink> Worker<'_, S> {
         }
     }
 
-    /// Does an archive lie behind a program?
-    fn has_archive(&self, file: &dyn File) -> bool {
+    /// Is there anything in a file that its first bytes only make a container perhaps?
+    fn has_members(&self, format: Format, name: &[u8], file: &dyn File) -> bool {
         let purse = Purse::of(self.limits, self.memory.clone(), file.size().unwrap_or_default());
         let mut found = false;
         let opened = guarded(|| {
-            container::open(Format::SelfExtracting, b"", file, &purse, &mut |_, _| {
+            container::open(format, name, file, &purse, &mut |_, _| {
                 found = true;
                 ControlFlow::Break(())
             })

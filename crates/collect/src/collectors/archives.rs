@@ -13,7 +13,7 @@ static META: Meta = Meta {
     id: "archives",
     what: "Archives, packages and images, told by their first bytes and opened where they lie, to any depth within limits: \
            zip and its kin, tar, gzip, xz, zstd, bzip2, lz4, 7z, cabinets, cpio and initramfs, ISO 9660, squashfs, Debian \
-           and RPM package files, programs with an archive behind them.",
+           and RPM package files, packages of Windows Installer, programs with an archive behind them.",
     cannot_see: "Encrypted members; formats it only names (rar, disk images, WIM), which are gaps; inside zip archives, \
                  members whose names say that they hold no program or list (pages, pictures, classes), unless with \
                  --paranoid; classes of Java archives one by one: the folders they lie in are told; archives inside scripts; compressed single files whose content is no program or archive.",

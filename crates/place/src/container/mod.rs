@@ -7,6 +7,7 @@ mod ar;
 mod bytes;
 mod cab;
 mod checked;
+mod compound;
 mod compressed;
 mod cpio;
 pub(crate) mod damage;
@@ -14,6 +15,7 @@ mod executable;
 mod frames;
 mod iso;
 mod lazy;
+mod msi;
 mod part;
 pub(crate) mod purse;
 mod rpm;
@@ -27,6 +29,7 @@ mod zeros;
 mod zip;
 
 pub use compressed::peek;
+pub use msi::{Package, PackageKind};
 pub use part::{Bytes, Part};
 pub use purse::{Limits, Memory, Purse};
 pub use sniff::{Codec, Format, NotOpened, sniff};
@@ -66,6 +69,13 @@ pub fn open(format: Format, name: &[u8], file: &dyn File, purse: &Purse, each: &
         Format::Cab => cab::members(file, purse, each),
         Format::SevenZip => sevenz::members(file, purse, each),
         Format::Iso => iso::members(file, purse, each),
+        // Documents are compound files as well.
+        Format::Msi
+            if ![".msi", ".msp", ".msm"].iter().any(|it| is_called(name, it.as_bytes())) && !msi::is_one(file)? =>
+        {
+            Ok(())
+        }
+        Format::Msi => msi::members(file, purse, each),
         Format::Squashfs => squashfs::members(file, purse, each),
         // A disk has volumes, not members.
         Format::Disk(_) => Ok(()),

@@ -1,6 +1,7 @@
 //! Which container a file is, by its first bytes; by its name only where bytes alone do not say.
 
 use super::bytes::{le16, le32};
+use super::compound::MAGIC;
 use super::frames::is_skipped;
 use crate::disk::Image;
 
@@ -25,6 +26,8 @@ pub enum Format {
     SevenZip,
     /// ISO 9660.
     Iso,
+    /// A package of Windows Installer, or another compound file.
+    Msi,
     /// Squashfs: snaps, live systems.
     Squashfs,
     /// The image of a disk or volume, opened by [`crate::disk`].
@@ -67,6 +70,7 @@ impl Format {
             Self::Cab => "cabinet",
             Self::SevenZip => "7z archive",
             Self::Iso => "ISO image",
+            Self::Msi => "package of Windows Installer",
             Self::Squashfs => "squashfs image",
             Self::Disk(image) => image.title(),
             Self::SelfExtracting => "self-extracting program",
@@ -76,7 +80,7 @@ impl Format {
 
 /// The container that a file called `name` is, which begins with `head` (its first 4 KiB, or all of it).
 ///
-/// Programs are said to be [`Format::SelfExtracting`] only where [`super::open`] finds something behind them; what only
+/// Whether programs are [`Format::SelfExtracting`] and compound files [`Format::Msi`] only [`super::open`] finds; what only
 /// looks like a disk has no volumes.
 pub fn sniff(name: &[u8], head: &[u8]) -> Option<Result<Format, NotOpened>> {
     let ends = |ending: &str| {
@@ -107,6 +111,7 @@ pub fn sniff(name: &[u8], head: &[u8]) -> Option<Result<Format, NotOpened>> {
         (b'0', b'7') if is_cpio(head) => Format::Cpio,
         (0xc7, 0x71) | (0x71, 0xc7) if ends(".cpio") => Format::Cpio,
         (b'h', b's') if head.starts_with(b"hsqs") => Format::Squashfs,
+        (0xd0, 0xcf) if head.starts_with(MAGIC) => Format::Msi,
         (b'M', b'Z') => Format::SelfExtracting,
         (0x7f, b'E') if head.starts_with(b"\x7fELF") && head.get(8..10) == Some(b"AI") => Format::SelfExtracting,
         // An archive may begin with the script that starts it.
@@ -117,10 +122,6 @@ pub fn sniff(name: &[u8], head: &[u8]) -> Option<Result<Format, NotOpened>> {
         (0x89, b'L') if head.starts_with(b"\x89LZO\0\r\n\x1a\n") => return named("file by lzop"),
         (b'x', b'a') if head.starts_with(b"xar!") => return named("xar archive"),
         (0x60, 0xea) if is_arj(head) => return named("arj archive"),
-        (0xd0, 0xcf) if head.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") => {
-            let installs = [".msi", ".msp", ".msm"].iter().any(|ending| ends(ending));
-            return if installs { named("package of Windows Installer") } else { None };
-        }
         _ => return by_place(name, head, ends),
     };
     Some(Ok(known))

@@ -2,7 +2,7 @@
 //! file can have, dictionaries that no memory holds. Each is a fault, and the reason says which.
 
 use super::made::*;
-use super::{Seen, fault_of, faults, look};
+use super::{Seen, fault_of, faults, fixture, look};
 use ostrakon_model::GapReason;
 use ostrakon_place::EntryKind;
 use ostrakon_place::container::Bytes;
@@ -273,12 +273,39 @@ fn dictionaries_that_show_later() {
     let bytes = zip(&[Zipped::of(b"x", 93, zstd(), b"content")]);
     found.push(("zstd in zip", fault_of("x.zip", &bytes).reason));
     // A second stream may ask for more than the first.
-    let first = super::fixture("two.tar.xz");
+    let first = fixture("two.tar.xz");
     let end = first.windows(6).rposition(|part| part == b"\xfd7zXZ\0").unwrap();
     found.push(("second of xz", fault_of("x.xz", &[&first[..end], &xz(37)].concat()).reason));
-    let first = super::fixture("two.tar.zst");
+    let first = fixture("two.tar.zst");
     let end = first.windows(4).rposition(|part| part == b"\x28\xb5\x2f\xfd").unwrap();
     found.push(("second of zstd", fault_of("x.zst", &[&first[..end], &zstd()].concat()).reason));
     let other: Vec<_> = found.iter().filter(|(_, reason)| *reason != GapReason::Limit).collect();
     assert!(other.is_empty(), "{other:?}");
+}
+
+#[test]
+fn chains_of_sectors_that_lead_astray() {
+    let whole = fixture("plain/product.msi.gz");
+    let number = |at: usize| u32::from_le_bytes(whole[at..at + 4].try_into().unwrap()) as usize;
+    let table = (number(76) + 1) * 512;
+    // The entry of the stream of 70,000 bytes, by its size.
+    let entry = whole.windows(8).position(|it| it == 70_000_u64.to_le_bytes()).unwrap() - 120;
+    let (start, link) = (number(entry + 116), table + 4 * number(entry + 116));
+    let with = |changes: &[(usize, &[u8])]| {
+        let mut bytes = whole.clone();
+        changes.iter().for_each(|(at, change)| bytes[*at..at + change.len()].copy_from_slice(change));
+        let (seen, result) = look("x.msi", &Bytes(&bytes)).unwrap();
+        let reason = faults(&seen, &result).first().map(|fault| fault.reason);
+        (seen.len(), reason)
+    };
+    assert_eq!(with(&[]), (3, None));
+    let here = u32::try_from(start).unwrap().to_le_bytes();
+    assert_eq!(with(&[(link, &here)]), (3, Some(GapReason::Corrupt)), "a circle");
+    assert_eq!(with(&[(link, &[0xfe, 0xff, 0xff, 0xff])]), (3, Some(GapReason::Truncated)), "an early end");
+    assert_eq!(with(&[(entry + 120, &[0xff; 8])]), (3, Some(GapReason::Truncated)), "an endless size");
+    assert_eq!(with(&[(entry + 72, &1_u32.to_le_bytes())]).1, Some(GapReason::Corrupt), "a folder in a circle");
+    assert_eq!(with(&[(30, &[20, 0])]).1, Some(GapReason::Corrupt), "sectors of 1 MiB");
+    // A list of tables that is its own next, and names one table again and again, keeps as much as the file needs.
+    let list: Vec<u8> = here.iter().chain(&1_u32.to_le_bytes()).copied().collect();
+    assert!(with(&[(68, &list), (72, &[0xff; 4]), (80, &[1; 400])]).0 <= 3);
 }

@@ -243,6 +243,25 @@ fn cabinets() {
 }
 
 #[test]
+fn packages_of_windows_installer() {
+    let bytes = fixture("plain/product.msi.gz");
+    assert_eq!(told("product.msi", &Bytes(&bytes)), Some(Ok(Format::Msi)));
+    let (seen, result) = members(Format::Msi, "product.msi", &Bytes(&bytes), Limits::default());
+    let cabinet = seen.iter().find(|it| it.text() == "/media1.cab").unwrap().content.clone().unwrap();
+    let list = [("/Binary.tool", tool()), ("/Binary.large.txt", large()), ("/media1.cab", cabinet.clone())];
+    compare("product.msi", seen, &result, list.map(|(path, content)| wanted(path, EntryKind::File, &content)).to_vec());
+    let (seen, result) = members(Format::Cab, "media1.cab", &Bytes(&cabinet), Limits::default());
+    compare("media1.cab", seen, &result, vec![wanted("/readme.txt", EntryKind::File, &readme())]);
+    // Under another name it is one by its class; what has another class is a document.
+    let (seen, _) = members(Format::Msi, "4a1c0", &Bytes(&bytes), Limits::default());
+    assert_eq!(seen.len(), 3);
+    let class = bytes.windows(4).position(|it| it == [0x84, 0x10, 0x0c, 0]).unwrap();
+    let document = [&bytes[..class], &[6, 9, 2], &bytes[class + 3..]].concat();
+    let (seen, result) = members(Format::Msi, "letter.doc", &Bytes(&document), Limits::default());
+    assert_eq!((seen.len(), result), (0, Ok(())));
+}
+
+#[test]
 fn cpio_archives() {
     for name in ["newc", "odc", "crc"] {
         holds(&format!("plain/{name}.cpio.gz"), Format::Cpio, tree(Some("tool")));
