@@ -136,6 +136,8 @@ pub enum ArtifactKind {
     Procurement,
     /// What somebody says of a product, such as that it is not affected (VEX).
     Statement,
+    /// Something that says a program was run, or is to be: it proves no presence of its own.
+    Trace,
 }
 
 impl ArtifactKind {
@@ -157,6 +159,7 @@ impl ArtifactKind {
             Self::Contact => "contact",
             Self::Procurement => "procurement",
             Self::Statement => "statement",
+            Self::Trace => "trace",
         }
     }
 
@@ -168,7 +171,7 @@ impl ArtifactKind {
                 Presence::Installed
             }
             Self::Executable => Presence::Dormant,
-            Self::File | Self::Certificate | Self::RegistryKey | Self::Account => Presence::Remnant,
+            Self::File | Self::Certificate | Self::RegistryKey | Self::Account | Self::Trace => Presence::Remnant,
             Self::Contact => Presence::Contact,
             Self::Procurement => Presence::Procured,
             Self::Statement => Presence::Declared,
