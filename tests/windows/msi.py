@@ -74,3 +74,36 @@ def settled(data, revision, when):
         data[time.start(1) : time.end(1)] = struct.pack("<Q", filetime(when))
         at = time.end()
     return bytes(data)
+
+
+def entry_of(data, name):
+    """Where in a small package the directory has the entry of a stream; `name` as its database has it, a table's with `!`."""
+    letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._"
+    table, rest = name.startswith("!"), name.lstrip("!")
+    units = [0x4840] if table else []
+    for at in range(0, len(rest), 2):
+        pair = [letters.index(letter) for letter in rest[at : at + 2]]
+        units.append(0x3800 + pair[0] + (pair[1] << 6) if len(pair) == 2 else 0x4800 + pair[0])
+    return data.index(struct.pack(f"<{len(units)}H", *units) + b"\0\0")
+
+
+def in_code_page(data, page, texts):
+    """`data` with other texts of the same length, in a code page: no tool here writes one. `texts`: {ASCII: text}."""
+    data = bytearray(data)
+    for before, after in texts.items():
+        wide = after.encode(f"cp{page}")
+        if len(wide) != len(before) or data.count(before.encode()) == 0:
+            raise ValueError(f"{before}: not there, or not of {len(wide)} letters")
+        data = data.replace(before.encode(), wide)
+    root = data.index("Root Entry".encode("utf-16le"))
+    (small,) = struct.unpack_from("<I", data, root + 116)
+    start, size = struct.unpack_from("<II", data, entry_of(data, "!_StringPool") + 116)
+    at = (small + 1) * 512 + start * 64 if size < 4096 else (start + 1) * 512
+    struct.pack_into("<I", data, at, page)
+    return bytes(data)
+
+
+def patch_of(data):
+    """`data`, a package, as a patch: the class of its root is another."""
+    kind = uuid.UUID("000c1084-0000-0000-c000-000000000046").bytes_le
+    return data.replace(kind, uuid.UUID("000c1086-0000-0000-c000-000000000046").bytes_le, 1)

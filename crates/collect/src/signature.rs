@@ -9,6 +9,7 @@ use ber::{Element, INTEGER, OBJECT, OCTETS, OWN_0, OWN_1, PIECES, SEQUENCE, SET}
 use certificate::Certificate;
 use ostrakon_model::{Artifact, Attribute};
 use sha1::Sha1;
+use sha2::digest::DynDigest;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use std::collections::VecDeque;
 
@@ -97,15 +98,22 @@ pub(crate) fn read(der: &[u8], found: &mut Vec<Signed>) -> Result<(), String> {
     Ok(())
 }
 
-/// The digest of `bytes`, if the algorithm is known.
-pub(crate) fn digest_by(algorithm: &str, bytes: &[u8]) -> Option<Vec<u8>> {
+/// What computes digests by this algorithm, if it is known.
+pub(crate) fn hasher_of(algorithm: &str) -> Option<Box<dyn DynDigest>> {
     match algorithm {
-        "sha1" => Some(Sha1::digest(bytes).to_vec()),
-        "sha256" => Some(Sha256::digest(bytes).to_vec()),
-        "sha384" => Some(Sha384::digest(bytes).to_vec()),
-        "sha512" => Some(Sha512::digest(bytes).to_vec()),
+        "sha1" => Some(Box::new(Sha1::new())),
+        "sha256" => Some(Box::new(Sha256::new())),
+        "sha384" => Some(Box::new(Sha384::new())),
+        "sha512" => Some(Box::new(Sha512::new())),
         _ => None,
     }
+}
+
+/// The digest of `bytes`, if the algorithm is known.
+pub(crate) fn digest_by(algorithm: &str, bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut hasher = hasher_of(algorithm)?;
+    hasher.update(bytes);
+    Some(hasher.finalize().into_vec())
 }
 
 /// ContentInfo with SignedData: version, digest algorithms, content, certificates, revocations, signers.

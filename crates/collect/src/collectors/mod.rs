@@ -57,6 +57,7 @@ registry! {
     container_images::ContainerImages,
     certs::Certs,
     hives::Hives,
+    msi::Msi,
     browser::Browser,
     accounts::Accounts,
     package_file::PackageFile,
