@@ -57,6 +57,7 @@ registry! {
     container_images::ContainerImages,
     certs::Certs,
     hives::Hives,
+    appx::Appx,
     msi::Msi,
     browser::Browser,
     accounts::Accounts,

@@ -14,7 +14,7 @@ mod spdx_json;
 mod spdx_tag;
 mod swid;
 mod vex;
-mod xml;
+pub(crate) mod xml;
 
 pub(crate) use cpe::{name as cpe_name, vendor as cpe_vendor};
 pub(crate) use purl::{Purl, read as read_purl};

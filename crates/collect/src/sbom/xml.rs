@@ -14,7 +14,7 @@ const DEEPEST: usize = 128;
 const MOST_ATTRIBUTES: usize = 256;
 
 /// Takes the elements of a document, outer ones first.
-pub(super) trait Elements {
+pub(crate) trait Elements {
     /// An element begins. `path` is the local names from the root to it, with `/` between.
     fn open(&mut self, path: &str, attributes: &Attributes) -> Result<(), Fault>;
 
@@ -23,22 +23,22 @@ pub(super) trait Elements {
 }
 
 /// The attributes of one element, by their names with prefix.
-pub(super) struct Attributes(Vec<(String, String)>);
+pub(crate) struct Attributes(Vec<(String, String)>);
 
 impl Attributes {
     /// The value of one; empty where it is not there.
-    pub(super) fn get(&self, name: &str) -> &str {
+    pub(crate) fn get(&self, name: &str) -> &str {
         self.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
     }
 
     /// Name and value of each.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 }
 
 /// Local name and namespace of the root element.
-pub(super) fn root(text: &str) -> Result<Option<(String, String)>, Fault> {
+pub(crate) fn root(text: &str) -> Result<Option<(String, String)>, Fault> {
     let mut reader = Reader::from_str(text);
     loop {
         match reader.read_event().map_err(|error| fault(&error))? {
@@ -55,7 +55,7 @@ pub(super) fn root(text: &str) -> Result<Option<(String, String)>, Fault> {
 }
 
 /// Goes over all elements.
-pub(super) fn walk(text: &str, elements: &mut impl Elements) -> Result<(), Fault> {
+pub(crate) fn walk(text: &str, elements: &mut impl Elements) -> Result<(), Fault> {
     let mut reader = Reader::from_str(text);
     let mut path = String::new();
     let mut depth = 0_usize;
