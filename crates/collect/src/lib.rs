@@ -27,6 +27,7 @@ mod sections;
 mod signature;
 mod sqlite;
 mod toml_text;
+mod trace;
 mod worker;
 mod yaml;
 
