@@ -108,8 +108,8 @@ def endpoint_security(plan):
     plan.plant("kes-msi-key", "kes", "package", codes, hive="SOFTWARE", key=key,
                how=f"product of Windows Installer; the key is the packed code {msi.packed(KES_CODE)}")  # fmt: skip
     plan.plant("kes-msi-file", "kes", "package", codes, path=package, presence="dormant", sha256=sha256(data),
-               how="package kept by Windows Installer, signed", must_find=False,
-               note="its key is what proves the product; the file is found where packages are read")  # fmt: skip
+               how="package kept by Windows Installer, signed",
+               note="its key is what proves the product")  # fmt: skip
 
     root = "WOW6432Node\\KasperskyLab\\KES21.16\\environment"
     plan.set("SOFTWARE", root, {
@@ -349,7 +349,8 @@ def traces(plan):
     link = "ProgramData/Microsoft/Windows/Start Menu/Programs/Kaspersky Endpoint Security for Windows.lnk"
     plan.add(link, records.link(ui, "Kaspersky Endpoint Security for Windows", plan.day()))
     plan.plant("trace-link", "avp", "trace", {"file.path": f"/{KES}/avpui.exe", "file.name": "avpui.exe"}, path=link,
-               must_find=False, how="link in the start menu; the attributes are its target's")  # fmt: skip
+               how="link in the start menu; the attributes are its target's")  # fmt: skip
+    prefetched(plan, avp, gone, when)
     key = f"{SERVICES}SharedAccess\\Parameters\\FirewallPolicy\\FirewallRules"
     agent = windows_path(f"{AGENT}/klnagent.exe")
     value = new_guid(plan.rng)
@@ -358,6 +359,19 @@ def traces(plan):
     )
     trace("trace-firewall", "SYSTEM", key, "rule of the firewall for a program", value, "klnagent",
           {"file.path": f"/{AGENT}/klnagent.exe", "file.name": "klnagent.exe"})  # fmt: skip
+
+
+def prefetched(plan, avp, gone, when):
+    """Prefetch files of Windows 10: one packed, as they are today, and one of a program that is not there any more."""
+    loaded = ["Windows/System32/ntdll.dll", "Windows/System32/kernel32.dll"]
+    times = [when + DAY * number for number in (2, 1, 0)]
+    for name, product, path, packed in (("prefetch", "avp", avp, True), ("prefetch-gone", "tdss", gone, False)):
+        data = records.prefetch(30, [path, *loaded], len(times), times)
+        program = path.rsplit("/", 1)[-1]
+        file = f"Windows/Prefetch/{program.upper()}-{len(path):08X}.pf"
+        plan.add(file, records.packed(data) if packed else data)
+        how = "prefetch file: a program that ran" + (", packed by XPRESS" if packed else " and is gone")
+        plan.plant(f"trace-{name}", product, "trace", {"file.path": "/" + path, "file.name": program}, path=file, how=how)
 
 
 # --- an MSIX package: the dossier of this vendor has none, another's has
@@ -369,5 +383,5 @@ def store_package(plan):
     plan.plant("msix-key", "tiktok", "package", attributes, "bytedance", hive="SOFTWARE", key=key,
                how="MSIX package installed for all users")  # fmt: skip
     plan.plant("msix-manifest", "tiktok", "package", attributes, "bytedance", path=f"{folder}/AppxManifest.xml",
-               how="MSIX package: its manifest", must_find=False,
+               how="MSIX package: its manifest",
                note="the family's name is in the folder's name; the key proves the package")  # fmt: skip

@@ -3,8 +3,10 @@
 Most have names that say nothing: what finds them is their signature, and so that their content was read right.
 """
 
+import msi
 import pe
 import records
+from ntfs import new_guid
 from plan import SID, program_attributes, sha256
 from plants import MAKER, put_program, put_uninstall, windows_path
 from signing import SIGNERS
@@ -80,6 +82,14 @@ def copies(plan):
     attributes["file.path"] = "/" + path + "/tools/KVRT.exe"
     plan.plant("copy-zip", "kvrt", "executable", attributes, path=path, member="tools/KVRT.exe", sha256=sha256(data),
                state="archive", how="program in a zip archive", note="presence: a copy")  # fmt: skip
+    path = "Users/ivanov/Downloads/bundle.msi"
+    codes = (new_guid(plan.rng), new_guid(plan.rng))
+    plan.add(path, msi.make(*codes, "Bundle of tools", "Contoso Ltd", "1.0.0", ("tool.exe", data), plan.day()))
+    attributes = program_attributes("F1", version, SIGNERS["kaspersky"])
+    attributes["file.path"] = f"/{path}/a.cab/F1"
+    plan.plant("copy-msi", "any", "executable", attributes, path=path, member="a.cab/F1", sha256=sha256(data),
+               state="archive", how="program in a cabinet in somebody else's package of Windows Installer",
+               note="presence: a copy; its name in there is a key of the table File")  # fmt: skip
     path = f"$Recycle.Bin/{SID}1001/$RABC123.exe"
     data = put_program(plan, "copy-recycled", "any", path, "Setup", original="setup_kes.exe", state="recycled",
                        how="program in the recycle bin")  # fmt: skip

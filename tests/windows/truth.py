@@ -58,8 +58,8 @@ def findings(plan):
 
 
 def proved(plant, indicator):
-    """What one mark proves: of what was deleted or lies in a copy not more than the plant says."""
-    if plant["state"] in ("deleted", "archive"):
+    """What one mark proves: of what was deleted or lies in a copy not more than the plant says, and so of a trace."""
+    if plant["state"] in ("deleted", "archive") or plant["kind"] == "trace":
         return plant["presence"]
     return indicator.get("presence", PRESENCE[plant["kind"]])
 
