@@ -105,8 +105,8 @@ pub(crate) struct Hit {
     pub(crate) sha256: Option<String>,
     pub(crate) version: String,
     pub(crate) purl: String,
-    /// What of the artifact speaks against the match.
-    pub(crate) against: String,
+    /// What of the artifact speaks against the match, or what a trace says.
+    pub(crate) note: String,
 }
 
 /// What lies in a folder that an indicator names.

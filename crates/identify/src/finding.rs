@@ -1,7 +1,8 @@
 //! From matches to findings: which product, in what state, how sure.
 //!
 //! - One `confirmed` match is enough. Two `probable` matches of different types make a finding probable, unless both
-//!   are what one thing says of itself; one alone leaves it possible, unless it proves a remnant. `supporting` matches add to a finding and make none.
+//!   are what one thing says of itself; one alone leaves it possible, unless it proves a remnant and is no trace of what
+//!   ran. `supporting` matches add to a finding and make none.
 //! - A file is not the vendor's by its name or path where a package of somebody else owns it; embedded code is the
 //!   exception, since being in somebody else's package is what it means. A folder is nobody's: packages share folders.
 //! - What lies below another root (a container, a backup, another system's disk) is a finding of its own, and dormant.
@@ -176,9 +177,9 @@ fn of_hit(recogniser: &Recogniser, hit: Hit, roots: &BTreeSet<String>, ours: &Ow
         version: hit.version,
         purl: hit.purl,
         note: match hit.owner {
-            Some(owner) if hit.against.is_empty() => format!("belongs to package {owner}"),
-            Some(owner) => format!("{}; belongs to package {owner}", hit.against),
-            None => hit.against,
+            Some(owner) if hit.note.is_empty() => format!("belongs to package {owner}"),
+            Some(owner) => format!("{}; belongs to package {owner}", hit.note),
+            None => hit.note,
         },
     };
     Some((group, evidence))
@@ -271,7 +272,9 @@ fn grade(making: &[&Evidence], presence: Presence) -> Grade {
     // Who makes a thing writes all that it says of itself: of one thing two marks are one, but for a signature's.
     let places: BTreeSet<&Locator> = of(Grade::Probable).map(|it| &it.locator).collect();
     let agree = types.len() > 1 && (places.len() > 1 || types.contains("signature"));
-    let remnant = presence == Presence::Remnant && !types.is_empty();
+    // A trace names what may have been anybody's: alone it is left by no uninstall.
+    let left = of(Grade::Probable).any(|it| it.kind != ArtifactKind::Trace);
+    let remnant = presence == Presence::Remnant && left;
     if agree || remnant { Grade::Probable } else { Grade::Possible }
 }
 

@@ -30,6 +30,8 @@ const VERSIONS: [Attribute; 11] = [
     Attribute::known("pe.file_version"),
 ];
 const FILE_OWNER: Attribute = Attribute::known("file.owner");
+const TRACE_SOURCE: Attribute = Attribute::known("trace.source");
+const LAST_RUN: Attribute = Attribute::known("trace.last_run");
 
 /// Recognises the products of dossiers.
 #[derive(Debug)]
@@ -176,7 +178,7 @@ impl Recogniser {
                     sha256: None,
                     version: String::new(),
                     purl: String::new(),
-                    against: String::new(),
+                    note: String::new(),
                 });
             }
         }
@@ -191,9 +193,7 @@ impl Recogniser {
             return;
         }
         if artifact.kind == ArtifactKind::System {
-            let path = artifact.locator.as_str();
-            let root = ["/usr/lib/os-release", "/etc/os-release"].iter().find_map(|tail| path.strip_suffix(tail));
-            hits.roots.extend(root.filter(|root| !root.is_empty()).map(str::to_owned));
+            hits.roots.extend(root_of_system(artifact.locator.as_str()).map(str::to_owned));
         }
         if artifact.kind == ArtifactKind::Package && artifact.presence != Some(Presence::Remnant) {
             self.needs(artifact, hits);
@@ -208,7 +208,13 @@ impl Recogniser {
                 if !self.conditions_hold(*number, artifact) {
                     continue;
                 }
-                if *attribute == FILE_PATH && matches!(indicator.test, Test::Under(_)) {
+                let trace = artifact.kind == ArtifactKind::Trace;
+                // What ran does not tell whose product it was part of.
+                if trace && indicator.presence == Some(Presence::Embedded) {
+                    continue;
+                }
+                // The path a trace names is no file and no folder of the place.
+                if !trace && *attribute == FILE_PATH && matches!(indicator.test, Test::Under(_)) {
                     // The file was counted as an entry, and as a program where its name says that it is one.
                     let program = artifact.kind == ArtifactKind::Executable && !is_program(value);
                     self.below(*number, value, 0, u64::from(program), artifact.copy, hits);
@@ -225,15 +231,16 @@ impl Recogniser {
                     locator: artifact.locator.clone(),
                     // What a thing's own state says is stronger than what its kind would: a purged package is a remnant.
                     presence: match artifact.presence {
+                        _ if trace => Presence::Remnant,
                         Some(state @ (Presence::Remnant | Presence::Declared)) => state,
                         _ => in_copy(artifact.copy, indicator.presence.unwrap_or(own)),
                     },
                     owner: owner.map(str::to_owned),
-                    root,
+                    root: root.filter(|_| !trace),
                     sha256: artifact.sha256.clone(),
                     version: version(artifact),
                     purl: artifact.values(PURL).next().unwrap_or_default().to_owned(),
-                    against: against(artifact, *attribute),
+                    note: if trace { told(artifact) } else { against(artifact, *attribute) },
                 });
             }
         }
@@ -312,6 +319,23 @@ fn can_be_root(root: &str) -> bool {
     !PARTS.contains(&root.rsplit('/').next().unwrap_or_default())
 }
 
+/// The root below which a system lies whose own record is at `path`, if that is not the place's own.
+fn root_of_system(path: &str) -> Option<&str> {
+    const RECORDS: [&str; 6] = [
+        "/usr/lib/os-release",
+        "/etc/os-release",
+        "/windows/system32/config/software",
+        "/windows/system32/config/system",
+        "/winnt/system32/config/software",
+        "/winnt/system32/config/system",
+    ];
+    let above = |tail: &&str| {
+        let (root, end) = path.split_at_checked(path.len().checked_sub(tail.len())?)?;
+        end.eq_ignore_ascii_case(tail).then_some(root)
+    };
+    RECORDS.iter().find_map(above).filter(|root| !root.is_empty())
+}
+
 /// Does a name say that a file runs, is loaded by what runs, or installs it?
 fn is_program(name: &str) -> bool {
     const ENDINGS: [&str; 22] = [
@@ -356,6 +380,23 @@ fn against(artifact: &Artifact, attribute: Attribute) -> String {
             None => String::new(),
         },
         _ => String::new(),
+    }
+}
+
+/// What a trace says of what it names.
+fn told(artifact: &Artifact) -> String {
+    let source = artifact.values(TRACE_SOURCE).next().unwrap_or_default();
+    let what = match source {
+        "run-key" | "startup-approved" => ": to be started",
+        "startup-disabled" => ": to be started, and switched off",
+        "shimcache" | "amcache" => ": seen by Windows, which need not have run it",
+        "firewall-rule" => ": a rule of the firewall speaks of it",
+        "native-host" => ": to be started by a browser",
+        _ => "",
+    };
+    match artifact.values(LAST_RUN).next() {
+        Some(time) => format!("{source}{what}, last run {time}"),
+        None => format!("{source}{what}"),
     }
 }
 
