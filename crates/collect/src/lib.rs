@@ -28,6 +28,7 @@ mod signature;
 mod sqlite;
 mod toml_text;
 mod trace;
+mod windows_path;
 mod worker;
 mod yaml;
 

@@ -9,11 +9,11 @@ use serde_json::Value;
 
 pub(crate) struct Browser;
 
-const CHROME_ID: Attribute = Attribute::known("chrome.extension_id");
+pub(super) const CHROME_ID: Attribute = Attribute::known("chrome.extension_id");
 const CHROME_NAME: Attribute = Attribute::known("chrome.extension_name");
-const FIREFOX_ID: Attribute = Attribute::known("firefox.addon_id");
+pub(super) const FIREFOX_ID: Attribute = Attribute::known("firefox.addon_id");
 const FIREFOX_NAME: Attribute = Attribute::known("firefox.addon_name");
-const NATIVE_HOST: Attribute = Attribute::known("browser.native_messaging_host");
+pub(super) const NATIVE_HOST: Attribute = Attribute::known("browser.native_messaging_host");
 
 static META: Meta = Meta {
     id: "browser",
@@ -95,7 +95,7 @@ fn contains(path: &[u8], word: &[u8]) -> bool {
         || path.windows(8).any(|window| window.eq_ignore_ascii_case(b"/mozilla"))
 }
 
-fn is_chrome_id(id: &str) -> bool {
+pub(super) fn is_chrome_id(id: &str) -> bool {
     id.len() == 32 && id.bytes().all(|letter| (b'a'..=b'p').contains(&letter))
 }
 
@@ -128,19 +128,22 @@ fn chrome_preferences(seen: &Seen<'_>, json: &Value, out: &mut Out) {
 }
 
 fn chrome_policy(seen: &Seen<'_>, json: &Value, out: &mut Out) {
-    let forced = json["ExtensionInstallForcelist"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let settings = json["ExtensionSettings"].as_object().into_iter().flatten();
-    let installed = settings
-        .filter(|(_, setting)| {
-            matches!(setting["installation_mode"].as_str(), Some("force_installed" | "normal_installed"))
-        })
-        .map(|(id, _)| id.as_str());
-    for id in forced.map(|entry| entry.split(';').next().unwrap_or_default()).chain(installed) {
+    let listed = json["ExtensionInstallForcelist"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let listed = listed.map(|entry| entry.split(';').next().unwrap_or_default());
+    for id in listed.chain(forced(&json["ExtensionSettings"])) {
         if is_chrome_id(id) {
             let asked = extension(seen, CHROME_ID, id, CHROME_NAME, None);
             out.add(asked.proving(Presence::Declared));
         }
     }
+}
+
+/// The extensions that a policy's settings install.
+pub(super) fn forced(settings: &Value) -> impl Iterator<Item = &str> {
+    let settings = settings.as_object().into_iter().flatten().filter(|(id, setting)| {
+        *id != "*" && matches!(setting["installation_mode"].as_str(), Some("force_installed" | "normal_installed"))
+    });
+    settings.map(|(id, _)| id.as_str())
 }
 
 fn firefox_profile(seen: &Seen<'_>, json: &Value, out: &mut Out) {
@@ -154,11 +157,8 @@ fn firefox_profile(seen: &Seen<'_>, json: &Value, out: &mut Out) {
 }
 
 fn firefox_policy(seen: &Seen<'_>, json: &Value, out: &mut Out) {
-    let settings = json["policies"]["ExtensionSettings"].as_object().into_iter().flatten();
-    for (id, setting) in settings.filter(|(id, _)| *id != "*") {
-        if matches!(setting["installation_mode"].as_str(), Some("force_installed" | "normal_installed")) {
-            out.add(extension(seen, FIREFOX_ID, id, FIREFOX_NAME, None).proving(Presence::Declared));
-        }
+    for id in forced(&json["policies"]["ExtensionSettings"]) {
+        out.add(extension(seen, FIREFOX_ID, id, FIREFOX_NAME, None).proving(Presence::Declared));
     }
 }
 

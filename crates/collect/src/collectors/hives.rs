@@ -1,14 +1,18 @@
 //! The registry of Windows, from its files on a disk that is not running: programs, services, drivers, keys of vendors, of
 //! the machine and of each of its users, logged on or not.
 
+mod browser;
 mod machine;
 mod programs;
+mod run_keys;
 mod services;
+mod store;
+mod traces;
 
+use super::browser::{CHROME_ID, FIREFOX_ID, NATIVE_HOST};
 use super::certs;
 use crate::collector::{Collector, Examined, Interest, Meta, Out, Outcome, Seen};
 use crate::hive::{Broken, Hive, Key};
-use ostrakon_model::locator::encode;
 use ostrakon_model::{Artifact, ArtifactKind, Attribute, GapReason, Locator, Presence, Presences};
 use ostrakon_place::Fault;
 
@@ -27,16 +31,28 @@ pub(super) const SECURITY_CENTER: Attribute = Attribute::known("windows.security
 pub(super) const TASK: Attribute = Attribute::known("windows.scheduled_task");
 pub(super) const CHANNEL: Attribute = Attribute::known("windows.eventlog.channel");
 pub(super) const PROVIDER: Attribute = Attribute::known("windows.eventlog.provider");
+pub(super) const NAME: Attribute = Attribute::known("file.name");
+pub(super) const PATH: Attribute = Attribute::known("file.path");
+pub(super) const SHA1: Attribute = Attribute::known("file.sha1");
+pub(super) const COMPANY: Attribute = Attribute::known("pe.company_name");
+pub(super) const DESCRIPTION: Attribute = Attribute::known("pe.file_description");
+pub(super) const FILE_VERSION: Attribute = Attribute::known("pe.file_version");
+pub(super) const PRODUCT: Attribute = Attribute::known("pe.product_name");
+pub(super) const PRODUCT_VERSION: Attribute = Attribute::known("pe.product_version");
 const KEY: Attribute = Attribute::known("windows.registry.key");
 const KEY_NAME: Attribute = Attribute::known("windows.registry.key_name");
 
 static META: Meta = Meta {
     id: "hives",
-    what: "Files of the Windows registry (SOFTWARE, SYSTEM, NTUSER.DAT) with their logs: uninstall keys in both views and of \
-           every user, products of Windows Installer, services, drivers and their altitudes, scheduled tasks, classic event logs, Security Center, \
-           trusted certificates, keys of vendors, and of all these what was deleted and can still be read.",
-    cannot_see: "Hives in other places, such as backups; keys that say what was run (ShimCache, BAM, Amcache); whether what a key names is on the disk; what is registered \
-                 below Classes; keys more than two levels below SOFTWARE that no dossier speaks of.",
+    what: "Files of the Windows registry (SOFTWARE, SYSTEM, NTUSER.DAT, UsrClass.dat, Amcache.hve) with their logs: \
+           uninstall keys in both views and of every user, products of Windows Installer, packaged apps, services, drivers and their \
+           altitudes, scheduled tasks, classic event logs, Security Center, trusted certificates, extensions and native hosts that \
+           browsers are told of, keys of vendors, and of programs, services and keys of vendors what was deleted and can still be \
+           read. What is to be started: Run keys, Winlogon. What says that a program was run: BAM, DAM, UserAssist; or was seen by \
+           Windows, which need not have run it: ShimCache, Amcache, MuiCache, the compatibility assistant, rules of the firewall.",
+    cannot_see: "Hives in other places, such as backups; whether what a key names is on the disk; what is registered below \
+                 Classes; keys more than two levels below SOFTWARE that no dossier speaks of; when a program ran of which only \
+                 ShimCache, Amcache or MuiCache speak.",
     attributes: &[
         DISPLAY_NAME,
         PUBLISHER,
@@ -53,6 +69,21 @@ static META: Meta = Meta {
         PROVIDER,
         KEY,
         KEY_NAME,
+        NAME,
+        PATH,
+        SHA1,
+        COMPANY,
+        DESCRIPTION,
+        FILE_VERSION,
+        PRODUCT,
+        PRODUCT_VERSION,
+        traces::SOURCE,
+        traces::LAST_RUN,
+        traces::TRACE_NAME,
+        traces::FAMILY,
+        CHROME_ID,
+        FIREFOX_ID,
+        NATIVE_HOST,
         certs::STORE,
         certs::SUBJECT,
         certs::ISSUER,
@@ -65,6 +96,8 @@ static META: Meta = Meta {
 
 /// The largest hive that is read, in bytes: those of large servers have some 100 MiB.
 const MOST: u64 = 128 << 20;
+/// How many programs and extensions of one hive are told: the inventory of a large server has some ten thousand.
+const MOST_TOLD: usize = 200_000;
 /// How deep keys are followed where a dossier may speak of them, and how deep they are told in any case.
 const DEEPEST: u32 = 8;
 const TOLD: u32 = 2;
@@ -83,6 +116,10 @@ impl Collector for Hives {
             Interest::In("WINNT/system32/config"),
             Interest::Name("NTUSER.DAT"),
             Interest::Name("ntuser.dat"),
+            Interest::Name("UsrClass.dat"),
+            Interest::Name("USRCLASS.DAT"),
+            Interest::Name("Amcache.hve"),
+            Interest::Name("amcache.hve"),
         ]
     }
 
@@ -97,7 +134,9 @@ impl Collector for Hives {
             return Ok(Examined::Whole);
         }
         let hive = Hive::open(seen.whole(MOST)?.into_owned(), &logs(seen)).map_err(fault)?;
-        let mut found = Found { seen, out, elsewhere: kind == Kind::User && !is_of_this_place(seen.path) };
+        let home = kind.home(seen.path);
+        let elsewhere = home.is_none() && matches!(kind, Kind::User | Kind::Classes);
+        let mut found = Found { seen, out, elsewhere, home: home.unwrap_or_default(), told: 0 };
         let read = kind.read(&hive, &mut found);
         let skipped = hive.skipped();
         let lost = (skipped > 0).then(|| format!("{skipped} keys or values in it cannot be read"));
@@ -118,13 +157,38 @@ enum Kind {
     Software,
     System,
     User,
+    /// A user's part of what programs and types are registered.
+    Classes,
+    /// The inventory of programs.
+    Amcache,
 }
 
 impl Kind {
     fn of(name: &[u8]) -> Option<Self> {
-        [(&b"SOFTWARE"[..], Self::Software), (b"SYSTEM", Self::System), (b"NTUSER.DAT", Self::User)]
-            .into_iter()
-            .find_map(|(known, kind)| name.eq_ignore_ascii_case(known).then_some(kind))
+        let known = [
+            (&b"SOFTWARE"[..], Self::Software),
+            (b"SYSTEM", Self::System),
+            (b"NTUSER.DAT", Self::User),
+            (b"UsrClass.dat", Self::Classes),
+            (b"Amcache.hve", Self::Amcache),
+        ];
+        known.into_iter().find_map(|(known, kind)| name.eq_ignore_ascii_case(known).then_some(kind))
+    }
+
+    /// The folder of the user whose hive lies at `path`, from the root of the volume; none where it lies elsewhere than the
+    /// system of the place has it.
+    fn home(self, path: &[u8]) -> Option<String> {
+        let parts: Vec<&[u8]> = path.split(|byte| *byte == b'/').skip(1).collect();
+        let depth = match self {
+            Self::User => 3,
+            // `AppData/Local/Microsoft/Windows`, or of old `Local Settings/Application Data/Microsoft/Windows`.
+            Self::Classes => 7,
+            _ => return None,
+        };
+        let [top, user, ..] = parts.as_slice() else { return None };
+        let homes = [&b"Users"[..], b"Documents and Settings"];
+        let of_this_place = parts.len() == depth && homes.iter().any(|home| top.eq_ignore_ascii_case(home));
+        of_this_place.then(|| format!("/{}/{}", String::from_utf8_lossy(top), String::from_utf8_lossy(user)))
     }
 
     fn read(self, hive: &Hive, found: &mut Found<'_, '_>) -> Result<(), Broken> {
@@ -133,35 +197,80 @@ impl Kind {
         match self {
             Self::Software => {
                 programs::deleted(hive, found);
-                deleted(hive, found);
+                deleted(hive, "HKLM\\SOFTWARE", found);
                 let narrow = root.key("WOW6432Node");
-                let narrow = narrow.and_then(|it| it.map_or(Ok(()), |it| programs::read(it, "WOW6432Node\\", found)));
+                let narrow = narrow.and_then(|it| it.map_or(Ok(()), |it| view(it, "WOW6432Node\\", found)));
                 let parts = [
-                    programs::read(root, "", found),
+                    view(root, "", found),
                     narrow,
                     machine::security_center(root, found),
                     machine::tasks(root, found),
                     machine::certificates(root, "", found),
+                    store::of_machine(root, found),
                     keys(root, "HKLM\\SOFTWARE", "", 1, found),
                 ];
                 parts.into_iter().collect()
             }
             Self::System => {
                 services::deleted(hive, found);
-                services::read(root, found)
+                let parts = [services::read(root, found), control_sets(root, found)];
+                parts.into_iter().collect()
             }
             Self::User => {
                 programs::deleted(hive, found);
+                deleted(hive, "HKCU", found);
                 let Some(software) = root.key("Software")? else { return Ok(()) };
                 let parts = [
-                    programs::read(software, "Software\\", found),
+                    view(software, "Software\\", found),
                     machine::certificates(software, "Software\\", found),
+                    traces::user_assist::read(software, found),
+                    traces::mui_cache::read(root, "Software\\Microsoft\\Windows\\ShellNoRoam\\MUICache", found),
                     keys(software, "HKCU\\Software", "Software\\", 1, found),
                 ];
                 parts.into_iter().collect()
             }
+            Self::Classes => {
+                deleted(hive, "HKCU\\Software\\Classes", found);
+                const CACHE: &str = "Local Settings\\Software\\Microsoft\\Windows\\Shell\\MuiCache";
+                let parts = [store::of_user(root, found), traces::mui_cache::read(root, CACHE, found)];
+                parts.into_iter().collect()
+            }
+            Self::Amcache => traces::amcache::read(root, found),
         }
     }
+}
+
+/// What the machine's and each user's software has alike, and the machine's in two views. `path` is that of the key
+/// `software` in its hive.
+fn view(software: Key<'_>, path: &str, found: &mut Found<'_, '_>) -> Result<(), Broken> {
+    let parts = [
+        programs::read(software, path, found),
+        run_keys::read(software, path, found),
+        browser::read(software, path, found),
+        traces::compatibility::read(software, path, found),
+    ];
+    parts.into_iter().collect()
+}
+
+/// What each control set has, whether the machine last started with it or not: the name of the machine, and traces.
+fn control_sets(root: Key<'_>, found: &mut Found<'_, '_>) -> Result<(), Broken> {
+    let mut outcome = Ok(());
+    for control in root.keys()? {
+        let set = control.name();
+        if !set.get(..10).is_some_and(|start| start.eq_ignore_ascii_case("ControlSet")) {
+            continue;
+        }
+        outcome = [
+            outcome,
+            services::legacy(control, &set, found),
+            traces::shim_cache::read(control, &set, found),
+            traces::bam::read(control, &set, found),
+            traces::firewall::read(control, &set, found),
+        ]
+        .into_iter()
+        .collect();
+    }
+    outcome
 }
 
 /// The logs that lie beside a hive.
@@ -172,13 +281,6 @@ fn logs(seen: &Seen<'_>) -> Vec<Vec<u8>> {
         seen.context.tree.find(&path).and_then(|file| file.read_all(MOST)).unwrap_or_default()
     };
     [".LOG1", ".LOG2", ".LOG", ".log1", ".log2", ".log"].map(log).into_iter().filter(|log| !log.is_empty()).collect()
-}
-
-/// Does a user's hive lie where those of the system that the place holds do?
-fn is_of_this_place(path: &[u8]) -> bool {
-    let mut parts = path.split(|byte| *byte == b'/').skip(1);
-    let top = parts.next().unwrap_or_default();
-    (top.eq_ignore_ascii_case(b"Users") || top.eq_ignore_ascii_case(b"Documents and Settings")) && parts.count() == 2
 }
 
 /// Tells keys: those near the top in any case, those below where somebody recognises them.
@@ -203,10 +305,10 @@ fn keys(at: Key<'_>, path: &str, inside: &str, depth: u32, found: &mut Found<'_,
     Ok(())
 }
 
-/// Tells the keys of the machine's vendors that were deleted, where somebody recognises them.
-fn deleted(hive: &Hive, found: &mut Found<'_, '_>) {
+/// Tells the keys of vendors that were deleted, where somebody recognises them; `top` is the name of the root of their hive.
+fn deleted(hive: &Hive, top: &str, found: &mut Found<'_, '_>) {
     for gone in hive.deleted().into_iter().filter(|gone| gone.whole) {
-        let key = format!("HKLM\\SOFTWARE\\{}", gone.path);
+        let key = format!("{top}\\{}", gone.path);
         let artifact = found.artifact(ArtifactKind::RegistryKey, &gone.path).with(KEY, key).proving(Presence::Remnant);
         if (found.seen.context.worth)(&artifact) {
             found.out.add(artifact);
@@ -220,13 +322,33 @@ pub(super) struct Found<'f, 's> {
     pub(super) out: &'f mut Out,
     /// The hive is not where the system of the place has its own.
     elsewhere: bool,
+    /// The folder of the user whose hive it is, from the root of the volume, if it is one's.
+    pub(super) home: String,
+    /// How many values were told.
+    told: usize,
 }
 
 impl Found<'_, '_> {
+    /// The place of the key of this path in the hive.
+    pub(super) fn locator(&self, key: &str) -> Locator {
+        self.seen.locator().inside(key.as_bytes())
+    }
+
+    /// Tells what a value says. All keys of a hostile hive can list the same values, so there is an end to it.
+    pub(super) fn tell(&mut self, artifact: Artifact) {
+        self.told += 1;
+        if self.told <= MOST_TOLD {
+            self.out.add(artifact);
+        } else if self.told == MOST_TOLD + 1 {
+            let hides = Presences::of(&[Presence::Remnant, Presence::Declared]);
+            let why = format!("more than {MOST_TOLD} programs and extensions in one hive");
+            self.out.gap(self.seen.locator(), GapReason::Limit, hides, why);
+        }
+    }
+
     /// Something at the key of this path in the hive.
     pub(super) fn artifact(&self, kind: ArtifactKind, key: &str) -> Artifact {
-        let locator = Locator(format!("{}!{}", self.seen.text, encode(key.as_bytes())));
-        let artifact = Artifact::new(kind, locator, "");
+        let artifact = Artifact::new(kind, self.locator(key), "");
         if self.elsewhere { artifact.proving(Presence::Dormant) } else { artifact }
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::collector::{Collector, Examined, Interest, Meta, Out, Outcome, Seen};
 use crate::reading::{le32, le64, utf16};
-use crate::trace;
+use crate::{trace, windows_path};
 use ostrakon_model::{GapReason, Presence, Presences};
 use ostrakon_place::Fault;
 use ostrakon_place::disk::ntfs::xpress_huffman;
@@ -110,7 +110,7 @@ impl Run {
         if number(12)? as usize > bytes.len() {
             return Err(Fault::new(GapReason::Truncated, "it is shorter than it says"));
         }
-        let times = (0..times).filter_map(|number| trace::time(le64(bytes, at + 8 * number)?)).collect();
+        let times = (0..times).filter_map(|number| windows_path::time(le64(bytes, at + 8 * number)?)).collect();
         let name = utf16(bytes.get(16..76).ok_or_else(cut_off)?);
         Ok(Some(Self { name, count: number(count)?, times }))
     }

@@ -15,6 +15,7 @@ mod value;
 
 pub(crate) use deleted::Deleted;
 pub(crate) use key::Key;
+pub(crate) use name::utf16;
 pub(crate) use value::Value;
 
 use cell::{Cells, HEADER, le32};

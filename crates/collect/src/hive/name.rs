@@ -32,7 +32,7 @@ impl Name<'_> {
 }
 
 /// The characters of UTF-16 with the least significant byte first. A lone byte at the end is left out.
-pub(super) fn utf16(bytes: &[u8]) -> impl Iterator<Item = char> {
+pub(crate) fn utf16(bytes: &[u8]) -> impl Iterator<Item = char> {
     let units = bytes.as_chunks().0.iter().map(|unit| u16::from_le_bytes(*unit));
     char::decode_utf16(units).map(|one| one.unwrap_or(char::REPLACEMENT_CHARACTER))
 }

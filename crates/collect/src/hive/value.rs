@@ -41,6 +41,12 @@ impl Value {
             .then(|| utf16(&self.data).take_while(|one| *one != '\0').collect())
     }
 
+    /// A string, or several of them, one a line.
+    pub(crate) fn lines(&self) -> Option<String> {
+        let text = || utf16(&self.data).map(|one| if one == '\0' { '\n' } else { one }).collect();
+        matches!(self.kind, STRING | EXPANDED | STRINGS).then(text)
+    }
+
     pub(crate) fn number(&self) -> Option<u64> {
         let four = self.data.first_chunk().copied();
         match self.kind {

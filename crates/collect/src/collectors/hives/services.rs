@@ -58,6 +58,17 @@ pub(super) fn deleted(hive: &Hive, found: &mut Found<'_, '_>) {
     }
 }
 
+/// Tells the devices of drivers of old, which often outlive them, from the control set `set`.
+pub(super) fn legacy(control: Key<'_>, set: &str, found: &mut Found<'_, '_>) -> Result<(), Broken> {
+    let Some(devices) = control.key("Enum\\Root")? else { return Ok(()) };
+    for name in devices.keys()?.iter().map(Key::name).filter(|name| name.starts_with("LEGACY_")) {
+        let registered = format!("HKLM\\SYSTEM\\CurrentControlSet\\Enum\\Root\\{name}");
+        let device = found.artifact(ArtifactKind::RegistryKey, &format!("{set}\\Enum\\Root\\{name}"));
+        found.out.add(device.with(KEY, registered).with(KEY_NAME, name));
+    }
+    Ok(())
+}
+
 /// The classic event logs and who writes to them: both outlive what registered them.
 fn event_logs(services: Key<'_>, set: &str, found: &mut Found<'_, '_>) -> Result<(), Broken> {
     let Some(logs) = services.key("EventLog")? else { return Ok(()) };
