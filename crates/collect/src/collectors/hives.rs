@@ -7,10 +7,11 @@ mod programs;
 mod run_keys;
 mod services;
 mod store;
+mod system;
 mod traces;
 
 use super::browser::{CHROME_ID, FIREFOX_ID, NATIVE_HOST};
-use super::certs;
+use super::{certs, os_release};
 use crate::collector::{Collector, Examined, Interest, Meta, Out, Outcome, Seen};
 use crate::hive::{Broken, Hive, Key};
 use ostrakon_model::{Artifact, ArtifactKind, Attribute, GapReason, Locator, Presence, Presences};
@@ -44,7 +45,7 @@ const KEY_NAME: Attribute = Attribute::known("windows.registry.key_name");
 
 static META: Meta = Meta {
     id: "hives",
-    what: "Files of the Windows registry (SOFTWARE, SYSTEM, NTUSER.DAT, UsrClass.dat, Amcache.hve) with their logs: \
+    what: "Files of the Windows registry (SOFTWARE, SYSTEM, NTUSER.DAT, UsrClass.dat, Amcache.hve) with their logs: which Windows it is; \
            uninstall keys in both views and of every user, products of Windows Installer, packaged apps, services, drivers and their \
            altitudes, scheduled tasks, classic event logs, Security Center, trusted certificates, extensions and native hosts that \
            browsers are told of, keys of vendors, and of programs, services and keys of vendors what was deleted and can still be \
@@ -84,6 +85,12 @@ static META: Meta = Meta {
         CHROME_ID,
         FIREFOX_ID,
         NATIVE_HOST,
+        os_release::ID,
+        os_release::VERSION,
+        system::TITLE,
+        system::EDITION,
+        system::INSTALLED,
+        system::HOSTNAME,
         certs::STORE,
         certs::SUBJECT,
         certs::ISSUER,
@@ -201,6 +208,7 @@ impl Kind {
                 let narrow = root.key("WOW6432Node");
                 let narrow = narrow.and_then(|it| it.map_or(Ok(()), |it| view(it, "WOW6432Node\\", found)));
                 let parts = [
+                    system::version(root, found),
                     view(root, "", found),
                     narrow,
                     machine::security_center(root, found),
@@ -262,6 +270,7 @@ fn control_sets(root: Key<'_>, found: &mut Found<'_, '_>) -> Result<(), Broken> 
         }
         outcome = [
             outcome,
+            system::hostname(control, found),
             services::legacy(control, &set, found),
             traces::shim_cache::read(control, &set, found),
             traces::bam::read(control, &set, found),

@@ -8,12 +8,13 @@ use ostrakon_place::Fault;
 
 pub(crate) struct OsRelease;
 
-const ID: Attribute = Attribute::known("os.id");
-const VERSION: Attribute = Attribute::known("os.version");
+pub(super) const ID: Attribute = Attribute::known("os.id");
+pub(super) const VERSION: Attribute = Attribute::known("os.version");
 
 static META: Meta = Meta {
     id: "os-release",
-    what: "Operating systems by their os-release file: the place's own and those in its folders.",
+    what: "Operating systems by their os-release file: the place's own and those in its folders. Of Windows whether its registry \
+           lies beside its kernel.",
     cannot_see: "Systems without that file (older than 2012, or stripped down).",
     attributes: &[ID, VERSION],
     hides: Presences::FILES,
@@ -29,27 +30,25 @@ impl Collector for OsRelease {
         &[
             Interest::Path("usr/lib/os-release"),
             Interest::Path("etc/os-release"),
-            // Systems whose own records this version does not read.
-            Interest::Path("Windows/System32/config/SYSTEM"),
-            Interest::Path("WINDOWS/system32/config/system"),
+            // Its version stands in the registry, which another collector reads.
             Interest::Path("Windows/System32/ntoskrnl.exe"),
             Interest::Path("WINDOWS/system32/ntoskrnl.exe"),
             Interest::Path("System/Library/CoreServices/SystemVersion.plist"),
         ]
     }
 
+    fn asks_others(&self, name: &[u8]) -> bool {
+        name == b"ntoskrnl.exe"
+    }
+
     fn file(&self, seen: &Seen<'_>, out: &mut Out) -> Outcome {
-        let other = match seen.name() {
-            b"SYSTEM" | b"system" | b"ntoskrnl.exe" => Some(
-                "a Windows system: of its own records only the registry is read by this version, no Store package and no trace",
-            ),
+        match seen.name() {
+            b"ntoskrnl.exe" => return windows(seen),
             b"SystemVersion.plist" => {
-                Some("a macOS system: its receipts and other records are not read by this version")
+                let detail = "a macOS system: its receipts and other records are not read by this version";
+                return Err(Fault::new(GapReason::UnsupportedFormat, detail));
             }
-            _ => None,
-        };
-        if let Some(other) = other {
-            return Err(Fault::new(GapReason::UnsupportedFormat, other.to_owned()));
+            _ => {}
         }
         let text = seen.text(64 << 10)?;
         let value = |wanted: &str| {
@@ -66,4 +65,14 @@ impl Collector for OsRelease {
             None => Err(Fault::corrupt("it names no ID")),
         }
     }
+}
+
+/// A kernel of Windows without its registry beside it: nothing says which system it is and what is installed.
+fn windows(seen: &Seen<'_>) -> Outcome {
+    let hive = |name: &str| seen.context.tree.find(&[seen.folder(), b"config/", name.as_bytes()].concat()).is_ok();
+    let has = |names: [&str; 2]| names.into_iter().any(hive);
+    if has(["SOFTWARE", "software"]) && has(["SYSTEM", "system"]) {
+        return Ok(Examined::NotMine);
+    }
+    Err(Fault::new(GapReason::UnsupportedFormat, "a Windows system without its registry, which says what is installed"))
 }
