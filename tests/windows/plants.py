@@ -148,7 +148,7 @@ def drivers(plan):
         plan.plant(f"driver-{name}", "any", "driver", attributes, hive="SYSTEM", key=key, how=how)
     legacy = "ControlSet001\\Enum\\Root\\LEGACY_KLIF"
     plan.set("SYSTEM", legacy + "\\0000", {"Service": "klif", "Legacy": 1})
-    plan.plant("driver-legacy", "any", "registry-key", {}, hive="SYSTEM", key=legacy, must_find=False,
+    plan.plant("driver-legacy", "any", "registry-key", {}, hive="SYSTEM", key=legacy,
                how="device of a driver of old", note="supports only")  # fmt: skip
 
 
@@ -187,9 +187,8 @@ def registrations(plan):
                note="both views, one task: TaskCache\\Tree names it as well")  # fmt: skip
     run = "Microsoft\\Windows\\CurrentVersion\\Run"
     plan.set("SOFTWARE", "WOW6432Node\\" + run, {"avpui": f'"{windows_path(KES)}\\avpui.exe" -s'})
-    plan.plant("run-key", "avp", "service", {"file.path": f"/{KES}/avpui.exe", "file.name": "avpui.exe"},
-               hive="SOFTWARE", key="WOW6432Node\\" + run, value="avpui", must_find=False, how="program started at logon",
-               note="the vocabulary has no attribute for such values; the path in it fits")  # fmt: skip
+    plan.plant("run-key", "avp", "trace", {"file.path": f"/{KES}/avpui.exe", "file.name": "avpui.exe"},
+               hive="SOFTWARE", key="WOW6432Node\\" + run, value="avpui", how="program started at logon")  # fmt: skip
     log = "ControlSet001\\Services\\EventLog\\Kaspersky Event Log"
     plan.set("SYSTEM", log, {"MaxSize": 0x1000000, "File": {"expand": "%SystemRoot%\\System32\\Winevt\\Logs\\kl.evtx"}})
     plan.set("SYSTEM", log + "\\avp", {"EventMessageFile": windows_path(KES) + "\\eka_meta.dll"})
@@ -245,7 +244,7 @@ def per_user(plan):
                   "10.2.0.83", how="uninstall key in the hive of a user who is not logged on")  # fmt: skip
     key = "Software\\KasperskyLab\\AVP21.3"
     plan.set("NTUSER:ivanov", key, {"Lang": "ru"})
-    plan.plant("user-key", "any", "registry-key", {}, hive="NTUSER:ivanov", key=key, must_find=False, how="a user's key",
+    plan.plant("user-key", "any", "registry-key", {}, hive="NTUSER:ivanov", key=key, how="a user's key",
                note="supports only")  # fmt: skip
 
 
@@ -281,8 +280,7 @@ def browsers(plan):
     forced = "ahkjpbeeocnddjkakilopmfdlnjdpcdm"
     plan.set("SOFTWARE", policy, {"1": f"{forced};https://clients2.google.com/service/update2/crx"})
     plan.plant("chrome-policy", "browser", "extension", {"chrome.extension_id": forced}, hive="SOFTWARE", key=policy,
-               value="1", presence="declared", must_find=False, how="extension that a policy asks for",
-               note="found where policies in the registry are read")  # fmt: skip
+               value="1", presence="declared", how="extension that a policy asks for")  # fmt: skip
     add_on = "light_plugin_F6F079488B53499DB99380A7E11A93F6@kaspersky.com"
     list_of = "Users/petrova/AppData/Roaming/Mozilla/Firefox/Profiles/x1y2z3.default-release/extensions.json"
     add_ons = {"schemaVersion": 36, "addons": [{"id": add_on, "type": "extension", "active": True, "version": "21.3.10",
@@ -298,19 +296,18 @@ def browsers(plan):
     key = f"WOW6432Node\\Google\\Chrome\\NativeMessagingHosts\\{host}"
     plan.set("SOFTWARE", key, {"": windows_path(file)})
     plan.plant("native-host", "browser", "extension", {"browser.native_messaging_host": host}, hive="SOFTWARE", key=key,
-               how="native host of an extension, registered in the registry", must_find=False,
-               note="found where such keys are read")  # fmt: skip
+               how="native host of an extension, registered in the registry")  # fmt: skip
 
 
 # --- what Windows noted when programs ran
 def traces(plan):
-    """None of these has an attribute of its own in the vocabulary; the paths in them fit."""
+    """The paths and names in them fit; none proves that the program is there."""
     avp, when = f"{KES}/avp.exe", INSTALLED + 90 * DAY
     attributes = {"file.path": "/" + avp, "file.name": "avp.exe"}
 
     def trace(name, hive, key, how, value=None, product="avp", spelled=attributes):
         more = {"value": value} if value else {}
-        plan.plant(name, product, "trace", spelled, hive=hive, key=key, must_find=False, how=how, **more)
+        plan.plant(name, product, "trace", spelled, hive=hive, key=key, how=how, **more)
 
     entry = "Root\\InventoryApplicationFile\\avp.exe|5d1c2b3a4f5e6d7c"
     plan.set("AMCACHE", entry, {

@@ -66,12 +66,14 @@ def proved(plant, indicator):
 
 def together(marks):
     """The grade of marks together: two probable ones of different types and files make it probable, and so does one of a
-    remnant."""
+    remnant that is no trace."""
     if any(indicator["grade"] == "confirmed" for _, indicator in marks):
         return "confirmed"
     probable = [(plant, indicator) for plant, indicator in marks if indicator["grade"] == "probable"]
     types = {str(indicator["on"]).strip("[']").split(".")[0] for _, indicator in probable}
     places = {plant["id"] for plant, _ in probable}
-    if (len(types) > 1 and len(places) > 1) or any(proved(*mark) == "remnant" for mark in probable):
+    if (len(types) > 1 and len(places) > 1) or any(
+        proved(*mark) == "remnant" and mark[0]["kind"] != "trace" for mark in probable
+    ):
         return "probable"
     return "possible"

@@ -50,8 +50,13 @@ pub(crate) fn text<'v>(value: &'v Value, key: &str) -> &'v str {
 
 /// What the program says of a place, and its exit code.
 pub(crate) fn identify(place: &Path) -> (Value, Option<i32>) {
+    identify_for(place, "bod-17-01")
+}
+
+/// The same for any order.
+pub(crate) fn identify_for(place: &Path, order: &str) -> (Value, Option<i32>) {
     let mut identify = Command::cargo_bin("ostrakon").unwrap();
-    identify.arg("identify").arg(place).args(["--order", "bod-17-01", "--quiet", "--format", "json"]);
+    identify.arg("identify").arg(place).args(["--order", order, "--quiet", "--format", "json"]);
     let output = identify.output().unwrap();
     let answer = serde_json::from_slice(&output.stdout);
     let said = || String::from_utf8_lossy(&output.stderr).into_owned();

@@ -1,6 +1,6 @@
 //! A volume that is mounted by ntfs-3g, as any folder.
 
-use crate::{Images, identify, images, missed, run, text, wanted};
+use crate::{Images, identify, identify_for, images, missed, run, text, wanted};
 use assert_cmd::cargo::CommandCargoExt;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -63,6 +63,17 @@ fn what_is_on_a_mounted_windows_volume_is_found_and_lookalikes_are_not() {
     assert_eq!(missed(&wanted, findings, ""), [""; 0], "of {}", wanted.len());
     assert!(wanted.len() > 40, "{}", wanted.len());
 
+    // The registry names packaged apps, which another order is about.
+    let (of_apps, _) = identify_for(&volume.0, "omb-m-23-13");
+    let apps: Vec<&Value> =
+        truth["plants"].as_array().unwrap().iter().filter(|it| text(it, "product") == "tiktok").collect();
+    assert_eq!((apps.len(), missed(&apps, of_apps["findings"].as_array().unwrap(), "")), (2, Vec::new()));
+
+    // What ran, or is to be, proves no presence by itself.
+    let traces = findings.iter().flat_map(|finding| finding["evidence"].as_array().unwrap());
+    let traces: Vec<&Value> = traces.filter(|it| it["kind"] == "trace").collect();
+    assert!(traces.len() > 8 && traces.iter().all(|it| it["presence"] == "remnant"), "{traces:#?}");
+
     // Nothing that a plan does touches a hive: what was seen lies in it, and so does the rest of the machine.
     let plan = folder.path().join("plan.json");
     let mut draft = Command::cargo_bin("ostrakon").unwrap();
@@ -90,7 +101,7 @@ fn what_is_on_a_mounted_windows_volume_is_found_and_lookalikes_are_not() {
             assert!(!same || lookalike["at_most"] == text(evidence, "grade"), "{at}: {evidence}");
         }
     }
-    let (answer, _) = identify(&alone);
+    let (answer, _) = identify(&alone, BOD);
     let findings = answer["findings"].as_array().unwrap();
     assert!(!findings.is_empty() && findings.iter().all(|it| text(it, "grade") == "possible"), "{findings:#?}");
 
@@ -100,7 +111,7 @@ fn what_is_on_a_mounted_windows_volume_is_found_and_lookalikes_are_not() {
     let software = std::fs::read(volume.0.join(config).join("SOFTWARE")).unwrap();
     std::fs::write(copy.join(config).join("SOFTWARE"), &software[..4096]).unwrap();
     std::fs::copy(volume.0.join(config).join("SYSTEM"), copy.join(config).join("SYSTEM")).unwrap();
-    let (answer, _) = identify(&copy);
+    let (answer, _) = identify(&copy, BOD);
     let gaps = answer["coverage"]["gaps"].as_array().unwrap();
     let named = |gap: &Value| text(gap, "locator").ends_with("/SOFTWARE") && text(gap, "reason") == "corrupt";
     assert!(gaps.iter().any(named), "{gaps:?}");
