@@ -170,7 +170,7 @@ def registrations(plan):
     plan.set("SOFTWARE", key, {"DISPLAYNAME": title, "PRODUCTEXE": windows_path(KES) + "\\wmiav.exe",
                                "REPORTINGEXE": windows_path(KES) + "\\wmiav.exe", "STATE": 0x41000})  # fmt: skip
     plan.plant("security-center", "kes", "package", {"windows.security_center.name": title}, hive="SOFTWARE", key=key,
-               value="DISPLAYNAME", how="registration with the Security Center, as the registry keeps it")  # fmt: skip
+               value="DISPLAYNAME", presence="remnant", how="registration with the Security Center, as the registry keeps it")  # fmt: skip
     root_certificate(plan, "root-certificate", "kes", "SOFTWARE", "Microsoft\\SystemCertificates\\ROOT\\Certificates",
                      "Kaspersky Endpoint Security Personal Certification Authority",
                      "root certificate the machine trusts")  # fmt: skip

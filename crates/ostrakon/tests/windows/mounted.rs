@@ -101,7 +101,7 @@ fn what_is_on_a_mounted_windows_volume_is_found_and_lookalikes_are_not() {
             assert!(!same || lookalike["at_most"] == text(evidence, "grade"), "{at}: {evidence}");
         }
     }
-    let (answer, _) = identify(&alone, BOD);
+    let (answer, _) = identify(&alone);
     let findings = answer["findings"].as_array().unwrap();
     assert!(!findings.is_empty() && findings.iter().all(|it| text(it, "grade") == "possible"), "{findings:#?}");
 
@@ -111,7 +111,7 @@ fn what_is_on_a_mounted_windows_volume_is_found_and_lookalikes_are_not() {
     let software = std::fs::read(volume.0.join(config).join("SOFTWARE")).unwrap();
     std::fs::write(copy.join(config).join("SOFTWARE"), &software[..4096]).unwrap();
     std::fs::copy(volume.0.join(config).join("SYSTEM"), copy.join(config).join("SYSTEM")).unwrap();
-    let (answer, _) = identify(&copy, BOD);
+    let (answer, _) = identify(&copy);
     let gaps = answer["coverage"]["gaps"].as_array().unwrap();
     let named = |gap: &Value| text(gap, "locator").ends_with("/SOFTWARE") && text(gap, "reason") == "corrupt";
     assert!(gaps.iter().any(named), "{gaps:?}");

@@ -59,8 +59,8 @@ enum Purpose {
     Dynamic,
 }
 
-/// Where primary tables of either format and size of sector lie.
-const HEAD: usize = 8 << 10;
+/// How much of a disk tells a first sector from others.
+const HEAD: usize = 1 << 10;
 
 /// The table of a disk. None: it has none.
 pub(in crate::disk) fn partitions(disk: &dyn File) -> Result<Option<Table>, Fault> {
@@ -70,6 +70,16 @@ pub(in crate::disk) fn partitions(disk: &dyn File) -> Result<Option<Table>, Faul
         return Ok(None);
     }
     let mut draft = Draft { disk, size, table: Table::default() };
+    // A disk can be unreadable at places that its table does not need.
+    let kind = what(disk).unwrap_or_else(|fault| {
+        draft.table.doubts.push(fault);
+        VolumeKind::Unknown
+    });
+    if kind == VolumeKind::MdRaid {
+        let words =
+            "the disk looks like a member of a Linux software RAID, whose partitions it does not have by itself";
+        draft.table.doubts.push(Fault::new(GapReason::UnsupportedFormat, words));
+    }
     if mbr::is_protective(&head) {
         draft.gpt(gpt::read(disk, size)?);
         draft.hybrid(&head);
@@ -77,21 +87,21 @@ pub(in crate::disk) fn partitions(disk: &dyn File) -> Result<Option<Table>, Faul
     }
     if let Some(entries) = mbr::entries(&head) {
         // Images of discs that also start from a stick have a partition that begins where they do.
-        let is_known = !mbr::has_first_sector(&entries) || what(disk)? == VolumeKind::Iso;
+        let is_known = !mbr::has_first_sector(&entries) || kind == VolumeKind::Iso;
         if is_known && entries.iter().any(|entry| entry.is_used() && entry.start_byte() < size) {
             draft.mbr(&entries);
             return Ok(Some(draft.end()));
         }
     }
     // The first sector is gone, yet the table may be there. On a volume that was made later it counts no more.
-    match gpt::read(disk, size) {
-        Ok(found) if matches!(what(disk)?, VolumeKind::Zeros | VolumeKind::Unknown) => {
-            draft.gpt(found);
-            draft.table.doubts.push(Fault::corrupt("a partition table (GPT) without its protective MBR"));
-            Ok(Some(draft.end()))
-        }
-        _ => Ok(None),
+    if matches!(kind, VolumeKind::Zeros | VolumeKind::Unknown)
+        && let Ok(found) = gpt::read(disk, size)
+    {
+        draft.gpt(found);
+        draft.table.doubts.push(Fault::corrupt("a partition table (GPT) without its protective MBR"));
+        return Ok(Some(draft.end()));
     }
+    Ok(None)
 }
 
 /// Could this be a partitioned disk, by its first 4 KiB? It is asked of every file, so few others may look like one.

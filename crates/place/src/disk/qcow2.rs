@@ -2,9 +2,6 @@
 //! the file as they are, are packed, or lie in the image below. Own code: `qcow2-core` refuses zstd and images below, `qcow`
 //! reads past the end; neither borrows its file. Internal snapshots are not read.
 
-#[cfg(test)]
-mod tests;
-
 use super::cluster::{Pages, Pieces, Run, Source, UNPACKED, big, fill, read};
 use super::inflate::inflate;
 use super::sibling::{Beside, Lent, Siblings};

@@ -128,7 +128,7 @@ pub(in crate::disk) const HEAD: usize = 68 << 10;
 const ZEROS: u64 = 1 << 20;
 const END: u64 = 4 << 10;
 
-/// What `volume` holds.
+/// What `volume` holds. A fault: its beginning cannot be read.
 pub(in crate::disk) fn what(volume: &dyn File) -> Result<VolumeKind, Fault> {
     what_within(volume, 0, volume.size()?)
 }
@@ -137,12 +137,14 @@ pub(in crate::disk) fn what(volume: &dyn File) -> Result<VolumeKind, Fault> {
 pub(in crate::disk) fn what_within(disk: &dyn File, start: u64, size: u64) -> Result<VolumeKind, Fault> {
     let part = Part { disk, start, size };
     let head = part.read(0, HEAD)?;
-    if is_striped(&part)? {
+    // What lies further on and cannot be read, as the end of an image whose last part is lost, tells nothing.
+    if is_striped(&part).unwrap_or(false) {
         return Ok(VolumeKind::MdRaid);
     }
+    let is_vmfs = || part.read(ZEROS, 4).is_ok_and(|mark| mark == b"\x0d\xd0\x01\xc0");
     match by_head(&head) {
-        VolumeKind::Unknown if field(&part.read(ZEROS, 4)?, 0) == *b"\x0d\xd0\x01\xc0" => Ok(VolumeKind::Vmfs),
-        VolumeKind::Unknown if is_zeros(&part)? => Ok(VolumeKind::Zeros),
+        VolumeKind::Unknown if is_vmfs() => Ok(VolumeKind::Vmfs),
+        VolumeKind::Unknown if is_zeros(&part).unwrap_or(false) => Ok(VolumeKind::Zeros),
         kind => Ok(kind),
     }
 }

@@ -32,17 +32,19 @@ pub(super) fn list(volume: &Volume<'_>, inode: Inode, each: &mut Each<'_>) -> Re
     if blocks == 0 || blocks > map.most() {
         return Err(Fault::corrupt("it is a folder of a size that none has"));
     }
-    let mut left = volume.shape.blocks;
+    // What is there can only be named once.
+    let mut left = volume.present()?;
     let mut block = 0;
     while block < blocks {
         let run = map.run(block)?;
         let count = run.count.min(blocks - block);
+        let spent = if run.place.is_some() { count } else { 1 };
+        left = left.checked_sub(spent).ok_or_else(|| Fault::corrupt("it is larger than the file system"))?;
         let Some(place) = run.place else {
             pass.note(Fault::corrupt("it is a folder with a hole"));
             block += count;
             continue;
         };
-        left = left.checked_sub(count).ok_or_else(|| Fault::corrupt("it is larger than the file system"))?;
         for index in 0..count {
             let names = match volume.block(place + index) {
                 Ok(names) => names,

@@ -35,6 +35,10 @@ const LAST: u32 = 0x8;
 /// How many blocks at the end of a journal are for fast commits, if it does not say; a shorter journal has none.
 const FAST_BLOCKS: u64 = 256;
 const LEAST: u64 = 1024;
+/// Where a commit has its checksum. Other blocks have theirs at the end.
+const COMMIT_SUM: usize = 16;
+/// How many blocks are read at once to see that there are no more.
+const AHEAD: u64 = 64;
 
 /// The copies that count, by the block they are of.
 #[derive(Default)]
@@ -76,7 +80,7 @@ impl Journal {
         self.sums = log.sums;
         let mut transaction = Vec::new();
         let mut revoked = Vec::new();
-        // What begins in another way is older: the end.
+        // What begins in another way is older: the end, or so it looks.
         while let Some((kind, block)) = log.block()? {
             match kind {
                 DESCRIPTOR => log.descriptor(&block, &mut transaction)?,
@@ -95,6 +99,7 @@ impl Journal {
                 return Err(Fault::new(GapReason::Limit, format!("it holds more than {MOST} blocks")));
             }
         }
+        log.ends()?;
         log.fast()
     }
 
@@ -192,7 +197,7 @@ impl<'v> Log<'v> {
     /// The place of the next block of the ring.
     fn advance(&mut self) -> Result<u64, Fault> {
         self.left = self.left.checked_sub(1).ok_or_else(|| Fault::corrupt("it has no end"))?;
-        let place = self.map.run(self.next)?.place.ok_or_else(|| Fault::corrupt("it has a hole"))?;
+        let place = self.map.run(self.next)?.place.ok_or_else(hole)?;
         self.next += 1;
         if self.next == self.end {
             self.next = self.first;
@@ -280,9 +285,43 @@ impl<'v> Log<'v> {
 
     /// Goes on to the next transaction.
     fn commit(&mut self, block: &[u8]) -> Result<(), Fault> {
-        self.compare(block, 16)?;
+        self.compare(block, COMMIT_SUM)?;
         self.transaction = self.transaction.wrapping_add(1);
         Ok(())
+    }
+
+    /// Is this the end? Where a block is damaged there is more: the commit of the same transaction, which is written last, or
+    /// a later one. A transaction takes a quarter of the ring at most.
+    fn ends(&self) -> Result<(), Fault> {
+        let size = self.volume.shape.block_size;
+        let (mut at, mut left) = (self.next, self.left.min((self.end - self.first) / 4 + 1));
+        while left > 0 {
+            let run = self.map.run(at)?;
+            let count = run.count.min(AHEAD).min(left).min(self.end - at);
+            let place = run.place.ok_or_else(hole)?;
+            let mut bytes = vec![0; size * usize::try_from(count).unwrap_or_default()];
+            self.volume.read_below(place * size as u64, &mut bytes)?;
+            if bytes.chunks_exact(size).any(|block| self.is_later(block)) {
+                return Err(Fault::corrupt(format!("its transaction {} is damaged", self.transaction)));
+            }
+            left -= count;
+            at += count;
+            if at == self.end {
+                at = self.first;
+            }
+        }
+        Ok(())
+    }
+
+    /// Was this block written when the transaction that has to come was whole?
+    fn is_later(&self, block: &[u8]) -> bool {
+        let is_commit = be32(block, 4) == COMMIT;
+        let later = match be32(block, 8).wrapping_sub(self.transaction) {
+            0 => is_commit,
+            ahead => ahead < 1 << 31,
+        };
+        let sum = if is_commit { COMMIT_SUM } else { block.len().saturating_sub(4) };
+        be32(block, 0) == MAGIC && later && self.compare(block, sum).is_ok()
     }
 
     /// Does a fast commit follow? It tells what was done and not what is in the blocks then, and is not replayed.
@@ -303,4 +342,8 @@ impl<'v> Log<'v> {
         }
         Ok(())
     }
+}
+
+fn hole() -> Fault {
+    Fault::corrupt("it has a hole")
 }

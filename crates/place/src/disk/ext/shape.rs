@@ -22,6 +22,7 @@ const FOREIGN: [(u32, &str); 2] = [(0x1, "compression"), (0x1000, "dirdata")];
 const KNOWN: u32 = FILE_TYPES | RECOVER | META_GROUPS | WIDE | OWN_SEED | LARGE_FOLDERS | 0x3_8740;
 
 /// What need not be known for reading: checksums of all tables, copies of the superblock in few groups, or in two.
+const READ_ONLY: usize = 0x64;
 const CHECKSUMS: u32 = 0x400;
 const SPARSE: u32 = 0x1;
 const TWO_COPIES: u32 = 0x200;
@@ -71,10 +72,9 @@ impl Shape {
         if le(bytes, 0x38, 2) != 0xef53 {
             return Err(Fault::corrupt("it has no superblock of ext2, ext3 or ext4"));
         }
-        // The first revision had none of what can be chosen.
+        let (compatible, needed, read_only) = (le32(bytes, 0x5c), le32(bytes, 0x60), le32(bytes, READ_ONLY));
+        // In the first revision some numbers were not chosen.
         let chosen = number(0x4c) > 0;
-        let features = |at| if chosen { le32(bytes, at) } else { 0 };
-        let (compatible, needed, read_only) = (features(0x5c), features(0x60), features(0x64));
         if needed & !KNOWN != 0 {
             return Err(Fault::new(GapReason::UnsupportedFormat, unknown(needed & !KNOWN)));
         }
@@ -137,7 +137,16 @@ impl Shape {
 
     /// Does the superblock that this was read from match its checksum, if it has one?
     pub(super) fn matches(&self, bytes: &[u8]) -> bool {
-        self.seed.is_none() || crc(START, bytes.get(..0x3fc).unwrap_or_default()) == le32(bytes, 0x3fc)
+        let (bytes, sum) = (bytes.get(..0x3fc).unwrap_or_default(), le32(bytes, 0x3fc));
+        if self.seed.is_some() {
+            return crc(START, bytes) == sum;
+        }
+        // One that matches as soon as it says that there are checksums has lost that alone.
+        let mut bytes = bytes.to_vec();
+        if let Some(features) = bytes.get_mut(READ_ONLY..).and_then(|bytes| bytes.first_chunk_mut()) {
+            *features = (u32::from_le_bytes(*features) | CHECKSUMS).to_le_bytes();
+        }
+        crc(START, &bytes) != sum
     }
 
     /// The block with the descriptor of a group, and where in it that begins.

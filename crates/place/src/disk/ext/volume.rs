@@ -80,6 +80,11 @@ impl<'a> Volume<'a> {
         }
     }
 
+    /// How many blocks of it the image holds.
+    pub(super) fn present(&self) -> Result<u64, Fault> {
+        Ok(self.shape.blocks.min(self.file.size()?.div_ceil(self.shape.block_size as u64)))
+    }
+
     /// Do these blocks lie where content can?
     pub(super) fn holds(&self, block: u64, count: u64) -> bool {
         block > self.shape.first_block && block.checked_add(count).is_some_and(|end| end <= self.shape.blocks)

@@ -12,8 +12,6 @@ mod lzx;
 mod record;
 mod runs;
 mod table;
-#[cfg(test)]
-mod tests;
 mod wof;
 mod xpress;
 

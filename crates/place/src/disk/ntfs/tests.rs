@@ -1,1 +1,0 @@
-//! NTFS: tests follow.
