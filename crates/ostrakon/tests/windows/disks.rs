@@ -30,7 +30,9 @@ fn what_is_on_a_disk_is_found_in_an_image_of_any_format() {
         let list = answer["findings"].as_array().unwrap();
         let wanted = wanted(truth);
         assert_eq!(missed(&wanted, list, &root), [""; 0], "{format}, of {}", wanted.len());
-        for lookalike in truth["lookalikes"].as_array().unwrap() {
+        // Files that look more alike stand beside real ones here: the other test looks at them alone.
+        let far = |it: &&Value| it["key"].is_string() || it["at_most"].is_null();
+        for lookalike in truth["lookalikes"].as_array().unwrap().iter().filter(far) {
             let (path, key) = (text(lookalike, "path"), text(lookalike, "key"));
             let at = if key.is_empty() { format!("{root}{path}") } else { format!("{root}{path}!{key}") };
             for evidence in list.iter().flat_map(|finding| finding["evidence"].as_array().unwrap()) {
