@@ -5,7 +5,7 @@ use crate::look::{Place, Sink, look_at_file};
 use crate::marks::Marks;
 use ostrakon_model::{Artifact, Excluded, Gap, GapReason, Name};
 use ostrakon_place::container::{Bytes, Limits};
-use ostrakon_place::{Borders, EntryKind, Fault, File, Folder, Tree};
+use ostrakon_place::{EntryKind, Fault, File, Folder, Tree};
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
