@@ -1,8 +1,10 @@
 //! Images of disks and the volumes in them: what is there is read, and what is changed ends in faults, never in a panic.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use ostrakon_place::container::{Bytes, Limits, Memory, Purse};
 use ostrakon_place::disk::{self, Format, Image, Met, Volume};
-use ostrakon_place::{EntryKind, Fault, File as _, Tree as _};
+use ostrakon_place::{EntryKind, Fault, Tree as _};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
@@ -119,14 +121,14 @@ fn qcow2() -> Vec<u8> {
     for (at, number) in [(4, 3_u32), (20, 16), (36, 1), (100, 104)] {
         image[at..at + 4].copy_from_slice(&number.to_be_bytes());
     }
-    for (at, number) in [(24, 4 * cluster as u64), (40, cluster as u64), (cluster, 2 * cluster as u64 | 1 << 63)] {
+    for (at, number) in [(24, 4 * cluster as u64), (40, cluster as u64), (cluster, (2 * cluster as u64) | (1 << 63))] {
         image[at..at + 8].copy_from_slice(&number.to_be_bytes());
     }
     let mut packed = flate2::Compress::new(flate2::Compression::best(), false);
     let start = 4 * cluster;
     packed.compress(&vec![7; cluster], &mut image[start..], flate2::FlushCompress::Finish).unwrap();
     let sectors = packed.total_out().div_ceil(512) - 1;
-    let entries = [3 * cluster as u64 | 1 << 63, 1 << 62 | sectors << 54 | start as u64, 1];
+    let entries = [(3 * cluster as u64) | (1 << 63), (1 << 62) | (sectors << 54) | start as u64, 1];
     for (number, entry) in entries.into_iter().enumerate() {
         let at = 2 * cluster + 8 * number;
         image[at..at + 8].copy_from_slice(&entry.to_be_bytes());
