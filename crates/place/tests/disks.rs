@@ -20,8 +20,11 @@ fn volume() -> Vec<u8> {
     bytes
 }
 
+/// Files by path, and faults.
+type Read = (BTreeMap<String, Vec<u8>>, Vec<Fault>);
+
 /// All files of a volume with what they hold, and the faults; deleted ones without the number of their record.
-fn all(bytes: &[u8]) -> Result<(BTreeMap<String, Vec<u8>>, Vec<Fault>), Fault> {
+fn all(bytes: &[u8]) -> Result<Read, Fault> {
     let (file, purse) = (Bytes(bytes), purse());
     let volume = Volume::open(Format::Ntfs, &file, &purse)?;
     let (mut files, mut faults) = (BTreeMap::new(), Vec::new());
