@@ -76,7 +76,7 @@ pub fn gather(recogniser: &Recogniser, asset: &str, layers: &[Locator], hits: Hi
         .into_iter()
         .filter_map(|(group, evidence)| Some((group.clone(), finding(recogniser, asset, group, evidence)?)))
         .collect();
-    fold_generic(recogniser, asset, &mut findings);
+    fold_generic(recogniser, &mut findings);
     let mut findings: Vec<Finding> = findings.into_iter().map(|(_, finding)| finding).collect();
     needed(&mut findings, &needs);
     findings.sort_by(|one, other| {
@@ -297,64 +297,52 @@ fn needed(findings: &mut [Finding], needs: &[(String, String)]) {
     }
 }
 
-/// Does it lie in a folder of the other finding?
-fn lies_with(one: &Evidence, specific: &Finding) -> bool {
+/// Does all that is only possible lie in a folder of the other finding? A name by itself says nothing elsewhere.
+fn lies_with(generic: &Finding, specific: &Finding) -> bool {
     let folder = |it: &Evidence| it.locator.as_str().rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
     let named = |it: &Evidence| it.kind == ArtifactKind::File && !it.note.is_empty();
-    let inside = |top: &str| one.locator.as_str().strip_prefix(top).is_some_and(|rest| rest.starts_with('/'));
-    specific.evidence.iter().any(|it| folder(one) == folder(it) || (named(it) && inside(it.locator.as_str())))
+    generic.evidence.iter().all(|one| {
+        let inside = |top: &str| one.locator.as_str().strip_prefix(top).is_some_and(|rest| rest.starts_with('/'));
+        specific.evidence.iter().any(|it| folder(one) == folder(it) || (named(it) && inside(it.locator.as_str())))
+    })
 }
 
-/// Is it what an installed product leaves with the system: a service, a key, a certificate? A file may be anybody's copy.
-fn is_registered(one: &Evidence) -> bool {
-    one.grade > Grade::Possible
-        && (one.presence < Presence::Dormant
-            || !matches!(one.kind, ArtifactKind::File | ArtifactKind::Executable | ArtifactKind::Library))
-}
-
-/// Moves the evidence of generic findings, piece by piece, to specific ones that say as much: same vendor, same root, a state at
-/// least as strong. What lies with a product is its own; what is registered with the system is taken for that of the most
-/// important product; the rest stays what it is.
-fn fold_generic(recogniser: &Recogniser, asset: &str, findings: &mut Vec<(Group, Finding)>) {
+/// Moves the evidence of generic findings to specific ones that say as much: same vendor, same root, a state at least as
+/// strong, and a product of a kind that comes with such files.
+fn fold_generic(recogniser: &Recogniser, findings: &mut Vec<(Group, Finding)>) {
     let is_generic = |group: &Group| recogniser.dossiers()[group.0].products[group.1].generic;
-    let (generic, mut specific): (Vec<_>, Vec<_>) = findings.drain(..).partition(|(group, _)| is_generic(group));
-    for (group, finding) in generic {
-        let mut rest = Vec::new();
-        for evidence in finding.evidence {
-            let says_as_much = |(other, specific): &&mut (Group, Finding)| {
-                (other.0, &other.2, other.3) == (group.0, &group.2, group.3)
-                    && specific.presence <= evidence.presence
-                    && specific.grade >= evidence.grade
-            };
-            let target = specific
-                .iter_mut()
-                .filter(says_as_much)
-                .filter_map(|(_, specific)| match specific.kind {
-                    _ if lies_with(&evidence, specific) => Some((0, specific)),
-                    ProductKind::Security if evidence.supporting || is_registered(&evidence) => Some((1, specific)),
-                    ProductKind::Management if evidence.supporting || is_registered(&evidence) => Some((2, specific)),
-                    _ => None,
-                })
-                .min_by_key(|(rank, specific)| {
-                    // Of two that fit, the one of which more is there.
-                    (*rank, specific.presence, std::cmp::Reverse((specific.grade, specific.evidence.len())))
-                });
-            match target {
-                None => rest.push(evidence),
-                Some((_, specific)) => {
-                    let same = |known: &Evidence| {
-                        (&known.locator, known.attribute, &known.value)
-                            == (&evidence.locator, evidence.attribute, &evidence.value)
+    let mut at = 0;
+    while at < findings.len() {
+        if !is_generic(&findings[at].0) {
+            at += 1;
+            continue;
+        }
+        let (group, generic) = &findings[at];
+        let fits = |(other, specific): &&(Group, Finding)| {
+            !is_generic(other)
+                && (other.0, &other.2, other.3) == (group.0, &group.2, group.3)
+                && matches!(specific.kind, ProductKind::Security | ProductKind::Management | ProductKind::App)
+                && specific.presence <= generic.presence
+                && specific.grade >= generic.grade
+                && (generic.grade > Grade::Possible || lies_with(generic, specific))
+        };
+        let target = findings.iter().find(fits).map(|(group, _)| group.clone());
+        match target {
+            Some(target) => {
+                let (_, generic) = findings.remove(at);
+                let specific = findings.iter_mut().find(|(group, _)| *group == target);
+                if let Some((_, specific)) = specific {
+                    let same = |one: &Evidence, other: &Evidence| {
+                        (&one.locator, one.attribute, &one.value) == (&other.locator, other.attribute, &other.value)
                     };
-                    if !specific.evidence.iter().any(same) {
-                        specific.evidence.push(evidence);
+                    for evidence in generic.evidence {
+                        if !specific.evidence.iter().any(|known| same(known, &evidence)) {
+                            specific.evidence.push(evidence);
+                        }
                     }
                 }
             }
-        }
-        if let Some(rest) = self::finding(recogniser, asset, group.clone(), rest) {
-            findings.push((group, rest));
+            None => at += 1,
         }
     }
-    findings.append(&mut specific);
 }
