@@ -18,6 +18,8 @@ const FIRST: u32 = 24;
 pub(super) const LOST: u32 = u32::MAX;
 /// How much of the table is read at once.
 const PIECE: usize = 1 << 20;
+/// After so many pieces that cannot be read, the rest is left.
+const MOST_DOUBTS: usize = 8;
 /// Names that DOS would see: another name of the same file stands beside each.
 const DOS: u8 = 2;
 
@@ -95,13 +97,20 @@ impl<'p> Index<'p> {
                     number = number.saturating_add(lost);
                     let detail = format!("a part of the file table cannot be read: {}", fault.detail);
                     index.doubts.push(Fault::new(fault.reason, detail));
-                    if index.doubts.len() > 8 {
+                    if index.doubts.len() >= MOST_DOUBTS {
+                        let left = u64::from(count.saturating_sub(number));
+                        index
+                            .doubts
+                            .push(Fault::new(GapReason::Truncated, format!("{left} records behind it are left")));
                         return Ok(index.end());
                     }
                     continue;
                 }
             };
             if read < size {
+                let left = count - number;
+                let detail = format!("the file table ends {left} records before it says it does");
+                index.doubts.push(Fault::new(GapReason::Truncated, detail));
                 break;
             }
             let before = index.weight();

@@ -189,7 +189,9 @@ impl FileSystem for Ntfs<'_> {
         if tag == Some(WOF) && !node.deleted {
             return self.compact(node);
         }
-        let whole = self.whole(node, b"")?.unwrap_or(Whole::Inside(Vec::new()));
+        let whole = self
+            .whole(node, b"")?
+            .ok_or_else(|| Fault::corrupt("a file that has no content, not even an empty one"))?;
         if node.deleted && !self.is_still_there(&whole)? {
             return Err(Fault { gone: true, ..Fault::corrupt("what it held was overwritten") });
         }

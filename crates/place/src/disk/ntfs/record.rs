@@ -69,7 +69,7 @@ impl<'r> Record<'r> {
     pub(super) fn attributes(&self) -> Attributes<'r> {
         let first = little(self.0, 0x14, 2) as usize;
         let end = (little(self.0, 0x18, 4) as usize).min(self.0.len());
-        Attributes { rest: self.0.get(first..end) }
+        Attributes { rest: Some(self.0.get(first..end).unwrap_or_default()) }
     }
 }
 
@@ -89,9 +89,10 @@ impl<'r> Iterator for Attributes<'r> {
     fn next(&mut self) -> Option<Self::Item> {
         let broken = || Some(Err(Fault::corrupt("an attribute in a record of the file table is damaged")));
         let rest = self.rest.take()?;
-        if rest.is_empty() || little(rest, 0, 4) as u32 == END {
+        if rest.get(..4).is_some_and(|kind| little(kind, 0, 4) as u32 == END) {
             return None;
         }
+        // A record that stops before its end mark would be one that has less than it has.
         let length = little(rest, 4, 4) as usize;
         let Some((attribute, rest)) = rest.split_at_checked(length).filter(|_| length >= 0x18) else {
             return broken();

@@ -94,7 +94,9 @@ impl<'a> Table<'a> {
         }
         let mut first = self.record_in(&self.content.runs, 0)?;
         let list = self.list_in(&Record::of(&mut first)?.ok_or_else(lost)?)?.unwrap_or_default();
-        let next = entries(&list).find(|entry| entry.kind == DATA && entry.name.is_empty() && entry.first == known);
+        let next = entries(&list)?
+            .into_iter()
+            .find(|entry| entry.kind == DATA && entry.name.is_empty() && entry.first == known);
         next.map(|entry| Some((entry.record, known))).ok_or_else(lost)
     }
 
@@ -191,7 +193,7 @@ impl<'a> Table<'a> {
             })?;
             return Ok(whole);
         };
-        for entry in entries(&list).filter(|entry| entry.kind == kind && entry.name == name) {
+        for entry in entries(&list)?.into_iter().filter(|entry| entry.kind == kind && entry.name == name) {
             self.record(entry.record, |record| {
                 if entry.record != number && record.base() != Some(number) {
                     return Err(Fault::corrupt("a file goes on in a record of another"));
@@ -212,7 +214,8 @@ impl<'a> Table<'a> {
     /// The names of what the record `number` has of this kind.
     pub(super) fn names(&self, number: u64, kind: u32) -> Result<Vec<Vec<u8>>, Fault> {
         if let Some(list) = self.list(number)? {
-            return Ok(entries(&list).filter(|entry| entry.kind == kind).map(|entry| entry.name.to_vec()).collect());
+            let own = entries(&list)?.into_iter().filter(|entry| entry.kind == kind);
+            return Ok(own.map(|entry| entry.name.to_vec()).collect());
         }
         self.record(number, |record| {
             let own = record.attributes().filter(|it| it.as_ref().map_or(true, |it| it.kind == kind));
@@ -282,22 +285,26 @@ struct Entry<'l> {
     id: u16,
 }
 
-/// The entries of a list, as far as they are whole.
-fn entries(list: &[u8]) -> impl Iterator<Item = Entry<'_>> {
+/// The entries of a list. One that is broken would be a part of a file that nobody misses.
+fn entries(list: &[u8]) -> Result<Vec<Entry<'_>>, Fault> {
     let mut rest = list;
-    std::iter::from_fn(move || {
+    let mut entries = Vec::new();
+    while !rest.is_empty() {
         let length = little(rest, 4, 2) as usize;
-        let (entry, after) = rest.split_at_checked(length).filter(|_| length >= 0x1a)?;
-        rest = after;
-        let (characters, at) = (little(entry, 6, 1) as usize, little(entry, 7, 1) as usize);
-        Some(Entry {
-            kind: little(entry, 0, 4) as u32,
-            name: entry.get(at..).and_then(|rest| rest.get(..2 * characters)).unwrap_or_default(),
-            first: little(entry, 8, 8),
-            record: number(little(entry, 0x10, 8)),
-            id: little(entry, 0x18, 2) as u16,
-        })
-    })
+        let entry = rest.split_at_checked(length).filter(|_| length >= 0x1a).and_then(|(entry, after)| {
+            rest = after;
+            let (characters, at) = (little(entry, 6, 1) as usize, little(entry, 7, 1) as usize);
+            Some(Entry {
+                kind: little(entry, 0, 4) as u32,
+                name: entry.get(at..)?.get(..2 * characters)?,
+                first: little(entry, 8, 8),
+                record: number(little(entry, 0x10, 8)),
+                id: little(entry, 0x18, 2) as u16,
+            })
+        });
+        entries.push(entry.ok_or_else(|| Fault::corrupt("the list of a file's attributes is damaged"))?);
+    }
+    Ok(entries)
 }
 
 /// Content that lay in a record.
