@@ -79,16 +79,24 @@ impl<S: Sink> Worker<'_, S> {
         let mut found = false;
         let read = guarded(|| {
             let disk = disk::open(image, file, &|name| beside(at.tree, at.path, name))?;
+            if let (Some(fault), true) = (disk::left_out(image, file)?, parts.is_empty()) {
+                self.not_read(at, fault);
+            }
             disk::volumes(&*disk, image != Image::Raw, &mut |name, volume| {
                 found |= self.on_disk(name, volume, at, parts, purse);
                 ControlFlow::Continue(())
             })
         });
         if let Err(fault) = read {
-            self.not_opened(at, fault);
+            self.not_read(at, fault);
             return true;
         }
         found
+    }
+
+    /// A disk or volume that is not read could hide all there is, where it is the asset's own; else what a copy could.
+    fn not_read(&mut self, at: &At<'_>, fault: Fault) {
+        if at.alone && !at.copy { self.unread(at, fault) } else { self.not_opened(at, fault) }
     }
 
     /// Goes over one volume of a disk that lies at `at`.
@@ -105,7 +113,7 @@ impl<S: Sink> Worker<'_, S> {
             if name.is_empty() { at.text.to_owned() } else { format!("{}!{}", at.text, encode(name.as_bytes())) };
         let here = At { path: name.as_bytes(), text: &text, ..*at };
         match volume {
-            Found::Fault(fault) => self.not_opened(&here, fault),
+            Found::Fault(fault) => self.not_read(&here, fault),
             Found::Container(format, file) => return self.members(format, &here, file, rest, purse),
             Found::Volume(format, file) => {
                 let mut found = false;
@@ -116,7 +124,7 @@ impl<S: Sink> Worker<'_, S> {
                 });
                 match read {
                     Ok(()) => return found,
-                    Err(fault) => self.not_opened(&here, fault),
+                    Err(fault) => self.not_read(&here, fault),
                 }
             }
         }

@@ -8,6 +8,7 @@ use crate::worker::{At, Worker, guarded};
 use ostrakon_model::locator::encode;
 use ostrakon_model::{Gap, GapReason, Locator, Presence};
 use ostrakon_place::container::{self, Codec, Format, Member, NotOpened, Purse, sniff};
+use ostrakon_place::disk::{self, Image};
 use ostrakon_place::{EntryKind, Fault, File, Folder, Tree};
 use rustc_hash::FxHashSet;
 use std::ops::ControlFlow;
@@ -106,11 +107,12 @@ impl<S: Sink> Worker<'_, S> {
         let Some(known) = known.filter(|known| *known == bytes.len() || self.ends_there(head, *known)) else {
             return true;
         };
-        if self.router.by_name(at.path, inner) || sniff(inner, &bytes[..known]).is_some() {
+        let bytes = &bytes[..known];
+        if self.router.by_name(at.path, inner) || sniff(inner, bytes).is_some() || Image::may_be(bytes) {
             return true;
         }
         let mut wanted = Vec::new();
-        self.router.by_magic(&bytes[..known], &mut wanted);
+        self.router.by_magic(bytes, &mut wanted);
         !wanted.is_empty()
     }
 
@@ -129,7 +131,7 @@ impl<S: Sink> Worker<'_, S> {
                 let depth = self.limits.depth;
                 (GapReason::Limit, format!("{} in {depth} others: deeper with --depth", format.title()))
             };
-            let told = !matches!(format, Format::SelfExtracting | Format::Msi);
+            let told = !matches!(format, Format::SelfExtracting | Format::Msi | Format::Disk(Image::Raw));
             if told || self.has_members(format, at.name(), file) {
                 self.not_opened(at, Fault::new(reason, detail));
             }
@@ -164,6 +166,12 @@ impl<S: Sink> Worker<'_, S> {
         let purse = Purse::of(self.limits, self.memory.clone(), file.size().unwrap_or_default());
         let mut found = false;
         let opened = guarded(|| {
+            if let Format::Disk(image) = format {
+                return disk::volumes(file, image != Image::Raw, &mut |_, _| {
+                    found = true;
+                    ControlFlow::Break(())
+                });
+            }
             container::open(format, name, file, &purse, &mut |_, _| {
                 found = true;
                 ControlFlow::Break(())
@@ -308,12 +316,13 @@ impl<S: Sink> Worker<'_, S> {
             Err(fault) => return self.unread(at, fault),
         };
         self.router.by_magic(&head[..read], &mut wanted);
+        let cut = head.len() < HEAD && read == head.len();
         let format = sniff(at.name(), &head[..read]);
-        if wanted.is_empty() && format.is_none() {
+        if wanted.is_empty() && format.is_none() && !(cut && Image::may_be(&head)) {
             return;
         }
         let mut length = read;
-        if head.len() < HEAD && read == head.len() {
+        if cut {
             head.resize(HEAD, 0);
             length = match file.read_at(0, &mut head) {
                 Ok(read) => read,

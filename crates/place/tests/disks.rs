@@ -168,3 +168,25 @@ fn changed_images_of_qcow2_end_in_faults() {
         let _ = disk(&bytes);
     }
 }
+
+#[test]
+fn internal_snapshots_of_qcow2_are_told() {
+    let mut image = qcow2();
+    assert_eq!(disk::left_out(Image::Qcow2, &Bytes(&image)), Ok(None));
+    image[63] = 2;
+    let told = disk::left_out(Image::Qcow2, &Bytes(&image)).unwrap().unwrap();
+    assert!(told.detail.starts_with("2 internal snapshot(s)"), "{told:?}");
+}
+
+#[test]
+fn a_disk_is_told_by_its_first_bytes() {
+    let whole = volume();
+    assert_eq!(Image::of(b"c.img", &whole[..4096]), Some(Image::Raw));
+    assert_eq!(Image::of(b"c.vhd", &whole[..4096]), Some(Image::Vhd));
+    assert_eq!(Image::of(b"disk", &qcow2()[..4096]), Some(Image::Qcow2));
+    // A sector that starts a machine, and text.
+    let mut boot = vec![0x90; 4096];
+    boot[510..512].copy_from_slice(&[0x55, 0xaa]);
+    assert_eq!(Image::of(b"boot.bin", &boot), None);
+    assert_eq!(Image::of(b"text", &[b'a'; 4096]), None);
+}

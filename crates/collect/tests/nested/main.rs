@@ -172,6 +172,31 @@ fn names_that_could_mislead_are_escaped_in_locators() {
 }
 
 #[test]
+fn a_disk_in_a_compressed_file_is_a_gap_and_other_zeros_are_none() {
+    let volume = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/disk/ntfs/small.img.gz");
+    let mut zeros = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut zeros, &[0; 20_000]).unwrap();
+    let root = root(&[("pc7.img.gz", std::fs::read(volume).unwrap()), ("zeros.gz", zeros.finish().unwrap())]);
+    let (_, kept) = looked(&root, Limits::default(), true);
+    let gaps: Vec<_> = kept.gaps.iter().map(|gap| (gap.locator.as_str(), gap.reason.word())).collect();
+    assert_eq!(gaps, [("/pc7.img.gz!/pc7.img", "archive-not-opened")]);
+}
+
+#[test]
+fn a_disk_deeper_than_allowed_is_a_gap_and_what_only_begins_like_one_is_none() {
+    let volume = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/disk/ntfs/small.img.gz");
+    let mut disk = Vec::new();
+    let packed = std::fs::read(volume).unwrap();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(packed.as_slice()), &mut disk).unwrap();
+    let root = root(&[("pc7.img", disk), ("zeros", vec![0; 20_000])]);
+    let (_, kept) = looked(&root, Limits { depth: 0, ..Limits::default() }, true);
+    let gaps: Vec<_> = kept.gaps.iter().map(|gap| gap.locator.as_str()).collect();
+    assert_eq!(gaps, ["/pc7.img"]);
+    let (_, kept) = looked(&root, Limits::default(), true);
+    assert_eq!(kept.gaps, []);
+}
+
+#[test]
 fn a_part_of_a_file_gives_the_artifact_of_the_whole_look() {
     let root = root(&[("a/b.tar.zst", real("app.tar.zst")), ("c/xz.deb", real("xz.deb"))]);
     let (_, whole) = looked(&root, Limits::default(), true);

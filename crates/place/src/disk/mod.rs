@@ -75,24 +75,28 @@ impl Image {
         if head.get(64..68) == Some(b"\x7f\x10\xda\xbe") {
             return Some(Self::Vdi);
         }
-        // Smaller than 4 KiB is no volume. What begins as none does is most files.
-        let zeros = || head.get(..512).is_some_and(|sector| sector.iter().all(|byte| *byte == 0));
-        let marked = || [&b"XFSB"[..], b"LUKS\xba\xbe", b"LABELONE"].iter().any(|mark| head.starts_with(mark));
-        let could_be = head.len() >= 4096
-            && (head.get(510..512) == Some(&[0x55, 0xaa])
-                || head.get(512..520) == Some(b"LABELONE")
-                || head.get(32..36) == Some(b"NXSB")
-                || marked()
-                || zeros());
-        if !could_be || is_called(name, b".iso") {
+        // Smaller than 4 KiB is no volume. What begins as none does is most files; some have boot code before their mark.
+        let marks = [(512, &b"LABELONE"[..]), (1080, b"\x53\xef"), (1024, b"H+"), (1024, b"HX")];
+        let marked = || marks.iter().any(|(at, mark)| head.get(*at..).is_some_and(|rest| rest.starts_with(mark)));
+        if head.len() < 4096 || !(Self::may_be(head) || marked()) || is_called(name, b".iso") {
             return None;
         }
+        let zeros = || head.iter().take(512).all(|byte| *byte == 0);
         // A disk of a fixed size has its mark at its end alone.
         if is_called(name, b".vhd") {
             return Some(Self::Vhd);
         }
         let known = || !matches!(volume_kind::by_head(head), VolumeKind::Unknown | VolumeKind::Squashfs);
         (zeros() || partitions::looks_like(head) || known()).then_some(Self::Raw)
+    }
+
+    /// Could a disk that lies in its file as it is begin with this sector?
+    pub fn may_be(sector: &[u8]) -> bool {
+        let marks = [&b"XFSB"[..], b"LUKS\xba\xbe", b"LABELONE"];
+        sector.get(510..512) == Some(&[0x55, 0xaa])
+            || sector.get(32..36) == Some(b"NXSB")
+            || marks.iter().any(|mark| sector.starts_with(mark))
+            || sector.get(..512).is_some_and(|sector| sector.iter().all(|byte| *byte == 0))
     }
 
     /// Its name for people.
@@ -131,6 +135,11 @@ pub fn open<'a>(image: Image, file: &'a dyn File, beside: &Siblings<'a>) -> Resu
         Image::Vdi => vdi::open(file, beside),
         Image::Ewf => ewf::open(file, beside),
     }
+}
+
+/// What of an image is not shown by [`open`], where it holds more than one state of the disk.
+pub fn left_out(image: Image, file: &dyn File) -> Result<Option<Fault>, Fault> {
+    if image == Image::Qcow2 { qcow2::snapshots(file) } else { Ok(None) }
 }
 
 /// Disks are read here and there, and what is packed gives one byte after the other.

@@ -1,6 +1,6 @@
 //! Disks of QEMU (qcow2, versions 2 and 3; docs/interop/qcow2.rst of QEMU): tables of two levels lead to clusters that lie in
 //! the file as they are, are packed, or lie in the image below. Own code: `qcow2-core` refuses zstd and images below, `qcow`
-//! reads past the end; neither borrows its file. Internal snapshots are not read.
+//! reads past the end; neither borrows its file.
 
 use super::cluster::{Pages, Pieces, Run, Source, UNPACKED, big, fill, read};
 use super::inflate::inflate;
@@ -36,6 +36,16 @@ pub(in crate::disk) fn is_one(head: &[u8]) -> bool {
 /// Where the image contradicts its format, is encrypted, or what lies below it is not there.
 pub(in crate::disk) fn open<'a>(file: &'a dyn File, siblings: &Siblings<'a>) -> Result<Box<dyn File + 'a>, Fault> {
     Ok(Box::new(Qcow2::open(Box::new(Lent(file)), &Beside::of(siblings))?))
+}
+
+/// The disk as it was when somebody kept its state in the image: those states are not read.
+pub(in crate::disk) fn snapshots(file: &dyn File) -> Result<Option<Fault>, Fault> {
+    let mut header = [0; 72];
+    fill(file, 0, &mut header, "its header")?;
+    let count = big(&header, 60, 4);
+    let detail =
+        format!("{count} internal snapshot(s) of the image are not read: make images of them with qemu-img convert -l");
+    Ok((count > 0).then(|| Fault::new(GapReason::UnsupportedFormat, detail)))
 }
 
 struct Qcow2<'a> {
