@@ -101,7 +101,7 @@ impl Opened {
             asset: looking.asset.clone(),
             limits: limits(looking),
             since: since(looking),
-            ..Self::of(tree)
+            ..Self::of(tree, borders)
         })
     }
 
@@ -122,15 +122,15 @@ impl Opened {
             asset: looking.asset.clone(),
             file: Some((path, parts)),
             limits: limits(looking),
-            ..Self::of(FolderTree::open(Path::new("/"))?)
+            ..Self::of(FolderTree::open(Path::new("/"))?, Borders::default())
         })
     }
 
-    /// A place of which nothing is known yet.
-    fn of(tree: FolderTree) -> Self {
+    /// A place of which nothing is known but where it ends.
+    fn of(tree: FolderTree, borders: Borders) -> Self {
         Self {
             tree,
-            borders: Borders::default(),
+            borders,
             live: false,
             name: String::new(),
             asset: None,

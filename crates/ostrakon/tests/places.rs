@@ -44,6 +44,29 @@ fn found(answer: &Value) -> Vec<String> {
     rows
 }
 
+#[test]
+fn what_is_left_out_and_ones_own_output_is_not_looked_at_and_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, out) = (folder.path().join("root"), folder.path().join("root/answer.json"));
+    fs::create_dir_all(root.join("opt/kaspersky/kesl/bin")).unwrap();
+    fs::write(root.join("opt/kaspersky/kesl/bin/kesl"), "text").unwrap();
+    fs::write(root.join("other"), "text").unwrap();
+    let (answer, code) = identify(&root, &[]);
+    assert_eq!((code, answer["coverage"]["files"].as_u64()), (1, Some(2)));
+    let left_out = root.join("opt");
+    let (answer, code) = identify(&root, &["--exclude", left_out.to_str().unwrap()]);
+    assert_eq!((code, answer["coverage"]["files"].as_u64()), (3, Some(1)));
+    assert_eq!(answer["coverage"]["gaps"][0]["reason"], "excluded-by-request");
+    assert_eq!(answer["coverage"]["gaps"][0]["locator"], "/opt");
+    let arguments = ["identify", root.to_str().unwrap(), "--order", "ndaa-2018-1634", "--format", "json", "--out"];
+    // The second time it is there when the look begins.
+    for _ in 0..2 {
+        run(&[&arguments[..], &[out.to_str().unwrap()]].concat());
+    }
+    let answer: Value = serde_json::from_slice(&fs::read(&out).unwrap()).unwrap();
+    assert_eq!(answer["coverage"]["excluded"][0]["reason"], "own-output", "{answer:#}");
+}
+
 /// An OCI layout whose one layer holds a jar in a war in a tar.zst, a package database, and what a layer above deletes.
 fn layout(folder: &Path) -> PathBuf {
     let script = r#"
